@@ -1,0 +1,59 @@
+import { blockCountOf } from './geometry.ts'
+import { BLOCK_SIZE } from './units.ts'
+
+export const HASH_LENGTH = 32
+
+/** SHA-256 of `bytes`, at once. Handed in, as the fastest one differs from realm to realm. */
+export type Sha256Sync = (bytes: Uint8Array) => Uint8Array
+
+/** SHA-256 of each block of a chunk, in order. The last block may be short; it is hashed as it is (BEP 52). */
+export type LeafHasher = (chunk: Uint8Array) => Promise<readonly Uint8Array[]> | readonly Uint8Array[]
+
+/** The 16 KiB blocks of a chunk, as views. */
+export function blocksOf(chunk: Uint8Array): Uint8Array[] {
+  return Array.from({ length: blockCountOf(chunk.length) }, (_, i) =>
+    chunk.subarray(i * BLOCK_SIZE, (i + 1) * BLOCK_SIZE),
+  )
+}
+
+/**
+ * Number of leaves under a chunk's hash (BEP 52): a whole chunk's worth where the file has several chunks,
+ * else as few as hold the file, for the chunk hash is then the file's own `pieces root`.
+ */
+export function leafWidth(fileSize: number, chunkSize: number): number {
+  const blocks = blockCountOf(Math.min(fileSize, chunkSize))
+  return fileSize > chunkSize ? chunkSize / BLOCK_SIZE : 2 ** Math.ceil(Math.log2(blocks))
+}
+
+/**
+ * Root of the tree over `leaves`, filled up with `filler` to `width` leaves.
+ * @param width a power of two, at least `leaves.length`
+ * @param filler 32 zero bytes for leaves (BEP 52); the hash of an empty chunk's tree when `leaves` are chunk hashes
+ */
+export function merkleRoot(
+  leaves: readonly Uint8Array[],
+  width: number,
+  sha256: Sha256Sync,
+  filler: Uint8Array = new Uint8Array(HASH_LENGTH),
+): Uint8Array {
+  let layer = leaves
+  let pad = filler
+  const pair = new Uint8Array(2 * HASH_LENGTH)
+  const parent = (left: Uint8Array, right: Uint8Array) => {
+    pair.set(left)
+    pair.set(right, HASH_LENGTH)
+    return sha256(pair)
+  }
+  for (let size = width; size > 1; size /= 2) {
+    const next: Uint8Array[] = []
+    for (let i = 0; i < layer.length; i += 2) next.push(parent(layer[i] ?? pad, layer[i + 1] ?? pad))
+    layer = next
+    pad = parent(pad, pad)
+  }
+  return layer[0] ?? pad
+}
+
+/** Whether two hashes are the same. */
+export function sameHash(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
