@@ -1,9 +1,12 @@
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 
+/** The most chunks in one run. Bounds how far back a look-up must search for the run that holds a chunk. */
+export const MAX_RUN_CHUNKS = 1024
+
 /**
- * Where verified chunks rest. Chunks are written in runs: consecutive chunks in one record, for records of 32 KiB are
- * slow in every database (see docs/decisions). All methods may be called at any time and at the same time.
+ * Where verified chunks rest. Chunks are written in runs: consecutive chunks in one record, as records of 32 KiB are
+ * slow in every database. All methods may be called at any time and at the same time, from several instances.
  */
 export interface ChunkStore {
   /** What is stored of a swarm: runs in ascending order, neighbours not merged, none overlapping. */
@@ -11,16 +14,50 @@ export interface ChunkStore {
   /** The bytes of one chunk, or undefined when it is not stored. */
   read(swarm: InfoHash, chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined>
   /**
-   * Writes consecutive chunks, all or nothing; done when it resolves. All but the last must have the same length,
-   * so a run never reaches beyond the end of its file. Chunks that are stored already are left as they are.
+   * Writes consecutive chunks, all or nothing; done when it resolves. All but the last have the same length, so a run
+   * never reaches beyond the end of its file. Chunks that are stored already stay as they are.
    * @throws QuotaExceeded when there is no room; nothing of the run is stored then
+   * @throws RangeError for an empty run, one of more than MAX_RUN_CHUNKS, or one of uneven lengths
    */
   write(swarm: InfoHash, first: ChunkIndex, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void>
-  /** Swarms with at least one chunk, least recently used first. */
+  /** Swarms with at least one chunk, the least recently used first. */
   swarms(): Promise<readonly InfoHash[]>
   /** Marks a swarm as used now. */
   touch(swarm: InfoHash): Promise<void>
   /** Forgets all chunks of a swarm. */
   drop(swarm: InfoHash): Promise<void>
   close(): void
+}
+
+/** One record as it rests in the store. */
+export interface StoredRun {
+  readonly chunks: ChunkSpan
+  /** Bytes of every chunk but the last, which may be shorter. */
+  readonly chunkSize: number
+  readonly data: Blob | Uint8Array<ArrayBuffer>
+}
+
+/** A store that can hand out records whole, so that a browser reads them without JavaScript touching a byte. */
+export interface RunStore extends ChunkStore {
+  /** The records that hold any of `chunks`, in ascending order. */
+  readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]>
+}
+
+/** Small things that rest beside the chunks: settings, counters, the manifest. Values are structured-cloneable. */
+export interface ValueStore {
+  get(key: string): Promise<unknown>
+  set(key: string, value: unknown): Promise<void>
+  delete(key: string): Promise<void>
+  clear(): Promise<void>
+}
+
+/** @throws RangeError when `chunks` is not a run in the sense of ChunkStore.write */
+export function checkRun(chunks: readonly Uint8Array[]): void {
+  const [head, ...rest] = chunks
+  if (!head || head.length === 0) throw new RangeError('a run has at least one chunk, and no chunk is empty')
+  if (chunks.length > MAX_RUN_CHUNKS) throw new RangeError(`a run has at most ${MAX_RUN_CHUNKS} chunks`)
+  const last = rest.pop()
+  const even = rest.every((chunk) => chunk.length === head.length)
+  if (!even || (last && (last.length > head.length || last.length === 0)))
+    throw new RangeError('all chunks of a run but the last have the same length')
 }
