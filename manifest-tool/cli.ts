@@ -1,0 +1,59 @@
+import { Command, CommanderError } from 'commander'
+import { addManifestCommand } from './commands/manifest.ts'
+import { addServeCommand } from './commands/serve.ts'
+import { Failure } from './failure.ts'
+import { type Io, printLine } from './io.ts'
+import { packageVersion } from './package-files.ts'
+
+/** What a shell reports of a command that SIGINT ended. */
+const INTERRUPTED = 130
+
+/**
+ * Runs the command line.
+ * @param argv arguments without the program's name
+ * @returns exit code: 0 good, 1 the work failed, 2 wrong use, 130 stopped by the user
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  try {
+    await buildProgram(io).parseAsync([...argv], { from: 'user' })
+    return 0
+  } catch (error) {
+    return reportError(error, io)
+  }
+}
+
+function buildProgram(io: Io): Command {
+  const program = new Command('tributary')
+    .description('Lets the visitors of a site feed each other its large files, every chunk verified.')
+    .version(packageVersion())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(`${oneLine(text)} - see tributary --help\n`),
+    })
+  addManifestCommand(program, io)
+  addServeCommand(program, io)
+  return program
+}
+
+/** commander may add a suggestion on a line of its own. */
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ')
+}
+
+function reportError(error: unknown, io: Io): number {
+  // commander has printed its message already; help and version come this way too.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (io.signal.aborted) {
+    printLine(io.stderr, 'stopped')
+    return INTERRUPTED
+  }
+  if (error instanceof Failure) {
+    printLine(io.stderr, `error: ${error.message} - ${error.mend}`)
+    return error.exitCode
+  }
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  printLine(io.stderr, `error: ${detail}\n - this is a defect of tributary: please report it with the lines above`)
+  return 1
+}

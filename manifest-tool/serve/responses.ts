@@ -1,0 +1,103 @@
+import { readFile, stat } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { basename, dirname } from 'node:path'
+import send from 'send'
+import { mediaTypeOf } from '../scan.ts'
+import { bufferSource, fileSource, writeBody } from './body.ts'
+import { noneMatchHits, rangeApplies } from './conditions.ts'
+import type { Egress } from './egress.ts'
+import { injectTag } from './inject.ts'
+
+/** One request, and what its response reports to. */
+export interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly egress: Egress
+  readonly onWritten: (bytes: number) => void
+}
+
+/** A file to answer with. */
+export interface FileToSend {
+  /** The path that the client asked for; its ending gives the media type. */
+  readonly path: string
+  readonly absolute: string
+  readonly etag: string
+}
+
+/** Lets pages of other origins read ranges, and read the headers that tell what they got. */
+export function allowOrigins(response: ServerResponse): void {
+  response.setHeader('Access-Control-Allow-Origin', '*')
+  response.setHeader(
+    'Access-Control-Expose-Headers',
+    'Accept-Ranges, Content-Length, Content-Range, ETag, Last-Modified',
+  )
+}
+
+export function answerPreflight(response: ServerResponse): void {
+  response.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, OPTIONS')
+  response.setHeader('Access-Control-Allow-Headers', 'Range, If-Range, If-Match, If-None-Match, If-Modified-Since')
+  response.setHeader('Access-Control-Max-Age', '86400')
+  response.writeHead(204).end()
+}
+
+/** A short answer in words; not shaped, not counted. */
+export function answerText(response: ServerResponse, status: number, text: string): void {
+  const body = `${text}\n`
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  response.setHeader('Content-Length', Buffer.byteLength(body))
+  response.setHeader('Cache-Control', 'no-store')
+  response.writeHead(status).end(response.req.method === 'HEAD' ? undefined : body)
+}
+
+/** Answers with a file: conditions, one range or the whole, by RFC 9110. */
+export async function answerFile(exchange: Exchange, file: FileToSend): Promise<void> {
+  const { request, response, egress, onWritten } = exchange
+  const source = await fileSource(file.absolute)
+  const lastModified = (await stat(file.absolute)).mtime.toUTCString()
+  response.setHeader('Content-Type', mediaTypeOf(file.path))
+  response.setHeader('ETag', file.etag)
+  response.setHeader('Last-Modified', lastModified)
+  response.setHeader('Cache-Control', 'no-cache')
+  if (!rangeApplies(request, file.etag, lastModified)) delete request.headers.range
+  delete request.headers['if-range']
+  await new Promise<void>((resolve) => {
+    const stream = send(request, `/${encodeURIComponent(basename(file.absolute))}`, {
+      root: dirname(file.absolute),
+      dotfiles: 'allow',
+      index: false,
+    })
+    let started = false
+    // `send` decides on status and headers; the body goes out in turns, counted.
+    stream.stream = (_path: string, options?: { start?: number }) => {
+      started = true
+      const length = Number(response.getHeader('Content-Length'))
+      void writeBody(response, source, { start: options?.start ?? 0, length, egress, onWritten }).then(resolve)
+    }
+    stream.on('error', (error: { status?: number; headers?: Record<string, string> }) => {
+      for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value)
+      answerText(response, error.status ?? 500, `${error.status ?? 500}`)
+    })
+    response.once('close', () => {
+      if (!started) void source.close().then(resolve)
+    })
+    stream.pipe(response)
+  })
+}
+
+/** Answers with a page that has our tag. Always whole: a range of a page is of no use to anybody. */
+export async function answerPage(exchange: Exchange, file: FileToSend): Promise<void> {
+  const { request, response, egress, onWritten } = exchange
+  const page = injectTag(await readFile(file.absolute))
+  const etag = file.etag.replace(/"$/, '-tagged"')
+  response.setHeader('Content-Type', mediaTypeOf(file.path))
+  response.setHeader('ETag', etag)
+  response.setHeader('Cache-Control', 'no-cache')
+  if (noneMatchHits(request.headers['if-none-match'], etag)) {
+    response.removeHeader('Content-Type')
+    response.writeHead(304).end()
+    return
+  }
+  response.setHeader('Content-Length', page.length)
+  if (request.method === 'HEAD') response.end()
+  else await writeBody(response, bufferSource(page), { start: 0, length: page.length, egress, onWritten })
+}
