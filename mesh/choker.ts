@@ -1,0 +1,80 @@
+import type { Session } from './session.ts'
+
+export const RECHOKE_MS = 10_000
+/** Every so many rounds the optimistic slot moves on (BEP 3: 30 s). */
+const OPTIMISTIC_ROUNDS = 3
+
+/** What the choice rests on, a peer. */
+interface Candidate {
+  readonly session: Session
+  receivedBefore: number
+}
+
+/**
+ * Decides whom we serve: those who gave us most since the last round, and one more in turn, so that newcomers can show
+ * what they give and peers that want nothing from each other still share.
+ */
+export class Choker {
+  readonly #slots: number
+  readonly #random: () => number
+  readonly #candidates = new Map<Session, Candidate>()
+  #optimistic: Session | undefined
+  #round = 0
+
+  /** @param random from 0 to less than 1 */
+  constructor(slots: number, random: () => number) {
+    this.#slots = slots
+    this.#random = random
+  }
+
+  add(session: Session): void {
+    this.#candidates.set(session, { session, receivedBefore: 0 })
+  }
+
+  remove(session: Session): void {
+    this.#candidates.delete(session)
+    if (this.#optimistic === session) this.#optimistic = undefined
+  }
+
+  /** A new round. @returns the sessions that changed */
+  rechoke(sharing: boolean): Session[] {
+    if (this.#round++ % OPTIMISTIC_ROUNDS === 0) this.#optimistic = undefined
+    const ranked = this.#interested()
+      .map((candidate) => ({ candidate, given: candidate.session.downloads.received - candidate.receivedBefore }))
+      .sort((a, b) => b.given - a.given)
+      .map(({ candidate }) => candidate.session)
+    for (const candidate of this.#candidates.values()) candidate.receivedBefore = candidate.session.downloads.received
+    const served = new Set(sharing ? ranked.slice(0, this.#slots) : [])
+    if (sharing) this.#addOptimistic(served, ranked)
+    return this.#apply(served)
+  }
+
+  /** Fills free slots at once, without taking any away but from those who lost interest. */
+  fill(sharing: boolean): Session[] {
+    const interested = this.#interested().map(({ session }) => session)
+    const served = new Set(sharing ? interested.filter((session) => !session.amChoking) : [])
+    for (const session of sharing ? interested : []) if (served.size <= this.#slots) served.add(session)
+    return this.#apply(served)
+  }
+
+  #interested(): Candidate[] {
+    return [...this.#candidates.values()].filter(({ session }) => session.peerInterested)
+  }
+
+  #addOptimistic(served: Set<Session>, ranked: readonly Session[]): void {
+    const left = ranked.filter((session) => !served.has(session))
+    if (this.#optimistic === undefined || !left.includes(this.#optimistic))
+      this.#optimistic = left[Math.floor(this.#random() * left.length)]
+    if (this.#optimistic !== undefined) served.add(this.#optimistic)
+  }
+
+  #apply(served: ReadonlySet<Session>): Session[] {
+    const changed: Session[] = []
+    for (const { session } of this.#candidates.values()) {
+      if (session.amChoking !== served.has(session)) continue
+      session.setChoking(!served.has(session))
+      changed.push(session)
+    }
+    return changed
+  }
+}

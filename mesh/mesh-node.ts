@@ -1,0 +1,174 @@
+import { type ChunkSpan, chunkLength, type Placement } from '../protocol/geometry.ts'
+import { toHex } from '../protocol/hex.ts'
+import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
+import type { PeerId } from '../protocol/wire/handshake.ts'
+import type { Clock } from './clock.ts'
+import { Signalling, type SignallingPhase } from './signalling.ts'
+import { type ReadChunk, SwarmDriver, type VerifyChunk } from './swarm-driver.ts'
+import type { OfferId } from './tracker-messages.ts'
+import { TrackerPool } from './tracker-pool.ts'
+import type { OpenSocket, Transport } from './transport.ts'
+
+export interface MeshNodeOptions {
+  readonly clock: Clock
+  /** Fills an array with random bytes. */
+  readonly randomBytes: (length: number) => Uint8Array
+  readonly openSocket: OpenSocket
+  readonly sharing: boolean
+  /** Bytes per second over each swarm; Infinity for no cap. */
+  readonly uploadLimit: number
+  readonly maxPeers?: number
+  readonly uploadSlots?: number
+}
+
+/** All that is needed to take part in a swarm. */
+export interface SwarmMembership {
+  readonly infoHash: InfoHash
+  readonly chunkCount: number
+  /** In order of their chunks, without gaps. */
+  readonly files: readonly Placement[]
+  /** Absolute WebSocket URLs of trackers; empty means that only handed-in links count. */
+  readonly announce: readonly string[]
+  readonly transport: Transport
+  /** What the store holds already. */
+  readonly held: readonly ChunkSpan[]
+  readonly read: ReadChunk
+  readonly verify: VerifyChunk
+  readonly onStatus: (status: MeshStatus) => void
+}
+
+export interface MeshStatus {
+  readonly phase: SignallingPhase
+  readonly peers: number
+  /** Wire order; a copy. */
+  readonly available: Uint8Array<ArrayBuffer>
+  readonly uploaded: number
+}
+
+/** Azureus-style client id (BEP 20). */
+const CLIENT_ID = '-TY0100-'
+
+interface Member {
+  readonly driver: SwarmDriver
+  readonly signalling: Signalling | undefined
+}
+
+/** A peer: all swarms that one page or process takes part in, under one peer id. */
+export class MeshNode {
+  readonly peerId: PeerId
+  readonly #options: MeshNodeOptions
+  readonly #pool: TrackerPool
+  readonly #members = new Map<InfoHash, Member>()
+  #sharing: boolean
+
+  constructor(options: MeshNodeOptions) {
+    this.#options = options
+    this.#sharing = options.sharing
+    const prefix = Uint8Array.from(CLIENT_ID, (char) => char.charCodeAt(0))
+    this.peerId = toHex(Uint8Array.of(...prefix, ...options.randomBytes(12))) as PeerId
+    this.#pool = new TrackerPool({ clock: options.clock, random: () => this.#random(), openSocket: options.openSocket })
+  }
+
+  /** Joins a swarm, unless it is joined already. */
+  join(membership: SwarmMembership): MeshStatus {
+    const known = this.#members.get(membership.infoHash)
+    if (known) return statusOf(known)
+    const { infoHash, announce, transport, onStatus } = membership
+    const driver = this.#driverFor(membership, () => this.#report(infoHash, onStatus))
+    for (const span of membership.held) driver.stored(span)
+    const signalling =
+      announce.length === 0
+        ? undefined
+        : new Signalling({
+            infoHash,
+            peerId: this.peerId,
+            announce,
+            clock: this.#options.clock,
+            pool: this.#pool,
+            transport,
+            driver,
+            newOfferId: () => toHex(this.#options.randomBytes(20)) as OfferId,
+            onPhase: () => this.#report(infoHash, onStatus),
+          })
+    const member = { driver, signalling }
+    this.#members.set(infoHash, member)
+    return statusOf(member)
+  }
+
+  /** Everything that can be asked of a joined swarm; undefined when it is not joined. */
+  swarm(infoHash: InfoHash): SwarmDriver | undefined {
+    return this.#members.get(infoHash)?.driver
+  }
+
+  status(infoHash: InfoHash): MeshStatus | undefined {
+    const member = this.#members.get(infoHash)
+    return member && statusOf(member)
+  }
+
+  leave(infoHash: InfoHash): void {
+    const member = this.#members.get(infoHash)
+    this.#members.delete(infoHash)
+    member?.signalling?.close()
+    member?.driver.close()
+  }
+
+  setSharing(sharing: boolean): void {
+    this.#sharing = sharing
+    for (const { driver } of this.#members.values()) driver.setSharing(sharing)
+  }
+
+  close(): void {
+    for (const infoHash of [...this.#members.keys()]) this.leave(infoHash)
+    this.#pool.close()
+  }
+
+  #driverFor({ infoHash, chunkCount, files, read, verify }: SwarmMembership, onStatus: () => void): SwarmDriver {
+    const { clock, uploadLimit, maxPeers, uploadSlots } = this.#options
+    return new SwarmDriver({
+      infoHash,
+      peerId: this.peerId,
+      chunkCount,
+      lengthOf: lengthsOf(files),
+      random: () => this.#random(),
+      sharing: this.#sharing,
+      uploadLimit,
+      ...(maxPeers !== undefined && { maxPeers }),
+      ...(uploadSlots !== undefined && { uploadSlots }),
+      clock,
+      read,
+      verify,
+      onStatus,
+    })
+  }
+
+  #report(infoHash: InfoHash, onStatus: (status: MeshStatus) => void): void {
+    const status = this.status(infoHash)
+    if (status) onStatus(status)
+  }
+
+  #random(): number {
+    const [a = 0, b = 0, c = 0] = this.#options.randomBytes(3)
+    return (a * 0x10000 + b * 0x100 + c) / 0x1000000
+  }
+}
+
+function statusOf({ driver, signalling }: Member): MeshStatus {
+  const { peers, available, uploaded } = driver.swarm
+  const phase = peers > 0 ? 'up' : (signalling?.phase ?? 'down')
+  return { phase, peers, available: available.slice(), uploaded }
+}
+
+/** Length of any chunk of a swarm, found by bisection over its files. */
+export function lengthsOf(files: readonly Placement[]): (chunk: ChunkIndex) => number {
+  return (chunk) => {
+    let low = 0
+    let high = files.length
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1
+      if ((files[middle]?.firstChunk ?? 0) <= chunk) low = middle
+      else high = middle
+    }
+    const file = files[low]
+    return file === undefined ? 0 : chunkLength(file, chunk)
+  }
+}

@@ -1,0 +1,319 @@
+import { ProtocolViolation } from '../protocol/errors.ts'
+import { BLOCK_SIZE, type ChunkIndex, type InfoHash, KiB } from '../protocol/units.ts'
+import { bitfieldLength, checkBitfield, clearBit, fullBitfield, hasBit, setBit } from '../protocol/wire/bitfield.ts'
+import { encodeMessage, joinFrames, type Sendable } from '../protocol/wire/encode.ts'
+import {
+  EXTENSION_HANDSHAKE_ID,
+  encodeExtensionHandshake,
+  parseExtensionHandshake,
+} from '../protocol/wire/extension-handshake.ts'
+import { type Arrival, FrameDecoder } from '../protocol/wire/frame-decoder.ts'
+import { encodeHandshake, type Handshake, type PeerId } from '../protocol/wire/handshake.ts'
+import type { BlockSpan, WireMessage } from '../protocol/wire/messages.ts'
+import { DownloadPipeline } from './download-pipeline.ts'
+import { UPLOAD_QUEUE, UploadQueue } from './upload-queue.ts'
+
+/** What a session tells its swarm. */
+export type SessionEvent =
+  /** The peer has said who it is. */
+  | { readonly kind: 'greeted'; readonly peerId: PeerId }
+  /** `bits` changed as a whole. */
+  | { readonly kind: 'bitfield' }
+  | { readonly kind: 'have'; readonly chunk: ChunkIndex }
+  /** The peer no longer serves us, and forgot what we asked for. */
+  | { readonly kind: 'choked' }
+  | { readonly kind: 'unchoked' }
+  /** The peer began or ceased to want our chunks. */
+  | { readonly kind: 'interest' }
+  /** A block that we asked for. `bytes` is a view of the input: copy it before the next input. */
+  | { readonly kind: 'block'; readonly chunk: ChunkIndex; readonly offset: number; readonly bytes: Uint8Array }
+  /** The peer will not send this chunk. */
+  | { readonly kind: 'rejected'; readonly chunk: ChunkIndex }
+  /** The upload queue has something new. */
+  | { readonly kind: 'requested' }
+
+export interface SessionOptions {
+  readonly infoHash: InfoHash
+  readonly peerId: PeerId
+  readonly chunkCount: number
+  /** Bytes of a chunk of the swarm. */
+  readonly lengthOf: (chunk: ChunkIndex) => number
+  /** What we hold when the peer greets us, in wire order; empty says that we hold nothing. */
+  readonly ownBits: () => Uint8Array
+  /** Called when `takeOutput` has something new. */
+  readonly onOutput: () => void
+  readonly nowMs: number
+}
+
+/** Name that we give in the extension handshake. */
+const CLIENT = 'Tributary'
+/** Frames up to this size share a data channel message. */
+const SMALL_FRAME = 1024
+/** Larger frames are cut: some stacks drop messages above 64 KiB. */
+const MAX_MESSAGE = 32 * KiB
+
+/**
+ * One connection to one peer, from its first byte: BEP 3 with BEP 6 and BEP 10. Knows nothing about other peers.
+ * Pure: bytes and times go in, events and bytes to send come out.
+ */
+export class Session {
+  readonly downloads = new DownloadPipeline()
+  readonly uploads = new UploadQueue()
+  readonly openedMs: number
+  /** Chunks that the peer holds, in wire order. */
+  readonly bits: Uint8Array<ArrayBuffer>
+  amChoking = true
+  amInterested = false
+  peerChoking = true
+  peerInterested = false
+  /** When bytes last came. */
+  heardMs: number
+  #remote: Handshake | undefined
+  readonly #options: SessionOptions
+  readonly #decoder = new FrameDecoder()
+  readonly #output: Uint8Array[] = []
+  #first = true
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.openedMs = options.nowMs
+    this.heardMs = options.nowMs
+    this.bits = new Uint8Array(bitfieldLength(options.chunkCount))
+    const { infoHash, peerId } = options
+    this.#write(encodeHandshake({ infoHash, peerId, extended: true, fast: true, v2: false }))
+  }
+
+  /** Undefined until the peer has greeted us. */
+  get peerId(): PeerId | undefined {
+    return this.#remote?.peerId
+  }
+
+  /**
+   * @param onEvent called as the bytes are read: what it does with the session takes effect on the next message
+   * @throws ProtocolViolation: close the link
+   */
+  receive(bytes: Uint8Array, nowMs: number, onEvent: (event: SessionEvent) => void): void {
+    this.heardMs = nowMs
+    for (const arrival of this.#decoder.push(bytes)) {
+      const event =
+        arrival.kind === 'handshake' ? this.#onHandshake(arrival.handshake) : this.#onMessage(arrival, nowMs)
+      if (event !== undefined) onEvent(event)
+    }
+  }
+
+  /** What is to be sent, each entry one data channel message. */
+  takeOutput(): Uint8Array[] {
+    const messages: Uint8Array[] = []
+    let small: Uint8Array[] = []
+    const flush = () => {
+      const [only] = small
+      if (only !== undefined) messages.push(small.length === 1 ? only : joinFrames(small))
+      small = []
+    }
+    for (const frame of this.#output) {
+      if (frame.length <= SMALL_FRAME) small.push(frame)
+      else {
+        flush()
+        for (let at = 0; at < frame.length; at += MAX_MESSAGE) messages.push(frame.subarray(at, at + MAX_MESSAGE))
+      }
+    }
+    flush()
+    this.#output.length = 0
+    return messages
+  }
+
+  has(chunk: ChunkIndex): boolean {
+    return hasBit(this.bits, chunk)
+  }
+
+  /** Whether the peer would serve a request now. */
+  get serves(): boolean {
+    return this.#remote !== undefined && !this.peerChoking
+  }
+
+  setInterested(interested: boolean): void {
+    if (this.#remote === undefined || this.amInterested === interested) return
+    this.amInterested = interested
+    this.send({ kind: interested ? 'interested' : 'not-interested' })
+  }
+
+  /** Choking also forgets what the peer asked for (BEP 3; BEP 6: says so for each). */
+  setChoking(choking: boolean): void {
+    if (this.#remote === undefined || this.amChoking === choking) return
+    this.amChoking = choking
+    this.send({ kind: choking ? 'choke' : 'unchoke' })
+    if (choking) this.#refuse(this.uploads.take())
+  }
+
+  announce(chunk: ChunkIndex): void {
+    if (this.#remote !== undefined) this.send({ kind: 'have', chunk })
+  }
+
+  /** Sends the requests that fit now. */
+  request(nowMs: number): void {
+    for (const span of this.downloads.refill(nowMs)) this.send({ kind: 'request', ...span })
+  }
+
+  /** Stops asking for a chunk. */
+  cancel(chunk: ChunkIndex): void {
+    for (const span of this.downloads.unassign(chunk)) {
+      const length = Math.min(span.length, this.#options.lengthOf(chunk) - span.offset)
+      this.send({ kind: 'cancel', ...span, length })
+    }
+  }
+
+  /** Sends the block at the head of the upload queue. @returns its bytes, 0 when its chunk is not loaded */
+  sendPiece(): number {
+    const { head, headBytes } = this.uploads
+    if (head === undefined || headBytes === undefined) return 0
+    this.send({ kind: 'piece', chunk: head.chunk, offset: head.offset, bytes: headBytes })
+    this.uploads.shift()
+    return head.length
+  }
+
+  /** Refuses what the peer asked of a chunk that we no longer hold. */
+  refuseChunk(chunk: ChunkIndex): void {
+    this.#refuse(this.uploads.take(chunk))
+  }
+
+  send(message: Sendable): void {
+    this.#write(encodeMessage(message))
+  }
+
+  #write(frame: Uint8Array): void {
+    this.#output.push(frame)
+    this.#options.onOutput()
+  }
+
+  #onHandshake(handshake: Handshake): SessionEvent {
+    if (handshake.infoHash !== this.#options.infoHash)
+      throw new ProtocolViolation(`peer is of swarm ${handshake.infoHash}`)
+    this.#remote = handshake
+    const own = this.#options.ownBits()
+    const empty = own.every((byte) => byte === 0)
+    // BEP 3 and 6: the bitfield or its short form comes first, and nothing at all is a form of "none" without BEP 6.
+    if (!empty) this.send({ kind: 'bitfield', bits: own })
+    else if (handshake.fast) this.send({ kind: 'have-none' })
+    if (handshake.extended) {
+      const payload = encodeExtensionHandshake({ messages: new Map(), client: CLIENT, queueLength: UPLOAD_QUEUE })
+      this.send({ kind: 'extended', id: EXTENSION_HANDSHAKE_ID, payload })
+    }
+    return { kind: 'greeted', peerId: handshake.peerId }
+  }
+
+  #onMessage(message: Exclude<Arrival, { kind: 'handshake' }>, nowMs: number): SessionEvent | undefined {
+    const first = this.#first
+    if (message.kind !== 'extended' && message.kind !== 'keep-alive') this.#first = false
+    switch (message.kind) {
+      case 'choke':
+        this.peerChoking = true
+        this.downloads.clear(nowMs)
+        return { kind: 'choked' }
+      case 'unchoke':
+        this.peerChoking = false
+        return { kind: 'unchoked' }
+      case 'interested':
+      case 'not-interested':
+        this.peerInterested = message.kind === 'interested'
+        return { kind: 'interest' }
+      case 'have':
+        return this.#onHave(message.chunk)
+      case 'bitfield':
+      case 'have-all':
+      case 'have-none':
+        if (!first) throw new ProtocolViolation(`${message.kind} after other messages`)
+        return this.#onBitfield(message)
+      case 'request':
+        return this.#onRequest(message)
+      case 'cancel':
+        // BEP 6: a cancelled request is answered too, by the piece or a reject.
+        if (this.uploads.cancel(message)) this.#refuse([message])
+        return undefined
+      case 'piece':
+        return this.#onPiece(message.chunk, message.offset, message.bytes, nowMs)
+      case 'reject':
+        return this.#onReject(message)
+      case 'extended':
+        return this.#onExtended(message.id, message.payload)
+      case 'hash-request': {
+        const { kind: _, ...span } = message
+        this.send({ kind: 'hash-reject', ...span })
+        return undefined
+      }
+      case 'keep-alive':
+      case 'port':
+      case 'suggest':
+      case 'allowed-fast':
+      case 'hashes':
+      case 'hash-reject':
+      case 'unknown':
+        return undefined
+    }
+  }
+
+  #onHave(chunk: ChunkIndex): SessionEvent | undefined {
+    if (chunk >= this.#options.chunkCount) throw new ProtocolViolation(`have of chunk ${chunk}`)
+    if (this.has(chunk)) return undefined
+    setBit(this.bits, chunk)
+    return { kind: 'have', chunk }
+  }
+
+  #onBitfield(
+    message: Extract<WireMessage, { kind: 'bitfield' | 'have-all' | 'have-none' }>,
+  ): SessionEvent | undefined {
+    if (message.kind === 'have-none') return undefined
+    const bits = message.kind === 'bitfield' ? message.bits : fullBitfield(this.#options.chunkCount)
+    checkBitfield(bits, this.#options.chunkCount)
+    this.bits.set(bits)
+    return { kind: 'bitfield' }
+  }
+
+  #onRequest(span: BlockSpan): SessionEvent | undefined {
+    const { chunk, offset, length } = span
+    if (chunk >= this.#options.chunkCount || length < 1 || length > BLOCK_SIZE)
+      throw new ProtocolViolation(`request of ${length} bytes of chunk ${chunk}`)
+    if (offset + length > this.#options.lengthOf(chunk))
+      throw new ProtocolViolation(`request of bytes ${offset}+${length} of chunk ${chunk}`)
+    const plain = { chunk, offset, length }
+    if (!this.amChoking && hasBit(this.#options.ownBits(), chunk) && this.uploads.add(plain))
+      return { kind: 'requested' }
+    this.#refuse([plain])
+    return undefined
+  }
+
+  #onPiece(chunk: ChunkIndex, offset: number, bytes: Uint8Array, nowMs: number): SessionEvent | undefined {
+    if (chunk >= this.#options.chunkCount || offset % BLOCK_SIZE !== 0)
+      throw new ProtocolViolation(`piece at ${offset} of chunk ${chunk}`)
+    const wanted = Math.min(BLOCK_SIZE, this.#options.lengthOf(chunk) - offset)
+    const accepted = this.downloads.accept(chunk, offset, bytes.length, nowMs)
+    if (accepted === undefined) throw new ProtocolViolation('too many blocks that nobody asked for')
+    if (!accepted) return undefined
+    if (bytes.length !== wanted) throw new ProtocolViolation(`block of ${bytes.length} bytes, asked for ${wanted}`)
+    return { kind: 'block', chunk, offset, bytes }
+  }
+
+  /** One refused block spoils the chunk here: the peer lost it, or does not want to serve it. */
+  #onReject(span: BlockSpan): SessionEvent | undefined {
+    if (span.chunk >= this.#options.chunkCount) throw new ProtocolViolation(`reject of chunk ${span.chunk}`)
+    if (!this.downloads.refused(span.chunk, span.offset)) return undefined
+    this.cancel(span.chunk)
+    return { kind: 'rejected', chunk: span.chunk }
+  }
+
+  #onExtended(id: number, payload: Uint8Array): undefined {
+    if (id !== EXTENSION_HANDSHAKE_ID) return
+    const { queueLength } = parseExtensionHandshake(payload)
+    if (queueLength !== undefined) this.downloads.peerQueue = queueLength
+  }
+
+  /** Without BEP 6, silence is the refusal. */
+  #refuse(spans: readonly BlockSpan[]): void {
+    if (this.#remote?.fast !== true) return
+    for (const { chunk, offset, length } of spans) this.send({ kind: 'reject', chunk, offset, length })
+  }
+
+  /** The peer turned out not to have a chunk after all. */
+  forget(chunk: ChunkIndex): void {
+    clearBit(this.bits, chunk)
+  }
+}

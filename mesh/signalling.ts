@@ -1,0 +1,276 @@
+import type { InfoHash } from '../protocol/units.ts'
+import type { PeerId } from '../protocol/wire/handshake.ts'
+import type { Clock } from './clock.ts'
+import type { SwarmDriver } from './swarm-driver.ts'
+import { encodeAnnounce, encodeAnswer, type OfferId, type TrackerMessage } from './tracker-messages.ts'
+import { rendezvousOrder, type TrackerPool, type TrackerSubscription } from './tracker-pool.ts'
+import type { Link, Negotiation, Offer, Transport } from './transport.ts'
+
+export interface SignallingOptions {
+  readonly infoHash: InfoHash
+  readonly peerId: PeerId
+  /** Absolute WebSocket URLs; not empty. */
+  readonly announce: readonly string[]
+  readonly clock: Clock
+  readonly pool: TrackerPool
+  readonly transport: Transport
+  /** Receives the links. */
+  readonly driver: Pick<SwarmDriver, 'addLink' | 'swarm'>
+  readonly newOfferId: () => OfferId
+  /** `phase` changed. */
+  readonly onPhase: () => void
+}
+
+/** `joining`: no tracker has answered yet. `down`: none can be reached. */
+export type SignallingPhase = 'joining' | 'up' | 'down'
+
+/** Connections that are offered in one announce: each costs an RTCPeerConnection until it is answered or expires. */
+const MAX_OFFERS = 5
+/** Offers that others may make us a minute. */
+const MAX_INCOMING = 60
+const OFFER_LIFE_MS = 50_000
+/** From the exchange of descriptions until the connection must be open. */
+const CONNECT_MS = 20_000
+const DEFAULT_INTERVAL_MS = 120_000
+const SHORTEST_INTERVAL_MS = 5_000
+const LONGEST_INTERVAL_MS = 10 * 60_000
+/** While the tracker knows peers and we have none, we ask sooner. */
+const LONELY_INTERVAL_MS = 10_000
+/** A tracker that says nothing for this long after an announce is taken for lost. */
+const RESPONSE_MS = 15_000
+/** A swarm that had to move to another tracker looks for its own again after this long. */
+const RETURN_MS = 5 * 60_000
+
+interface PendingOffer {
+  readonly offer: Offer
+  readonly cancelExpiry: () => void
+}
+
+/** Finds the peers of one swarm through its tracker, and connects to them. */
+export class Signalling {
+  phase: SignallingPhase = 'joining'
+  readonly #options: SignallingOptions
+  readonly #trackers: readonly string[]
+  readonly #pending = new Map<OfferId, PendingOffer>()
+  /** Connections that are being made, and with whom. */
+  readonly #connecting = new Map<Negotiation, PeerId>()
+  #current = 0
+  #failedInARow = 0
+  #subscription: TrackerSubscription
+  #generation = 0
+  #cancelAnnounce: (() => void) | undefined
+  #cancelResponse: (() => void) | undefined
+  #cancelReturn: (() => void) | undefined
+  #incoming = 0
+  #incomingSinceMs = 0
+  #answering = 0
+  #known = 0
+  #closed = false
+
+  constructor(options: SignallingOptions) {
+    this.#options = options
+    this.#trackers = rendezvousOrder(options.announce, options.infoHash)
+    this.#subscription = this.#subscribe()
+  }
+
+  /** Says goodbye and ends everything that is not open yet. */
+  close(): void {
+    if (this.#closed) return
+    this.#announce('stopped', [])
+    this.#closed = true
+    this.#cancelTimers()
+    this.#subscription.leave()
+    for (const { offer, cancelExpiry } of this.#pending.values()) {
+      cancelExpiry()
+      offer.abandon()
+    }
+    this.#pending.clear()
+    for (const negotiation of this.#connecting.keys()) negotiation.abandon()
+    this.#connecting.clear()
+  }
+
+  // The tracker
+
+  #subscribe(): TrackerSubscription {
+    const generation = ++this.#generation
+    const isCurrent = () => !this.#closed && generation === this.#generation
+    return this.#options.pool.subscribe(this.#trackers[this.#current] ?? '', this.#options.infoHash, {
+      // The first announce carries no offers: it costs nothing, and tells how many are worth making.
+      onOpen: () => isCurrent() && this.#announce('started', []),
+      onMessage: (message) => isCurrent() && this.#onMessage(message),
+      onDown: () => isCurrent() && this.#fallOver(),
+    })
+  }
+
+  #fallOver(): void {
+    this.#cancelTimers()
+    if (++this.#failedInARow >= this.#trackers.length) this.#setPhase('down')
+    if (this.#trackers.length > 1) this.#moveTo((this.#current + 1) % this.#trackers.length)
+  }
+
+  #moveTo(index: number): void {
+    this.#subscription.leave()
+    this.#current = index
+    this.#subscription = this.#subscribe()
+    this.#cancelReturn?.()
+    this.#cancelReturn = undefined
+    if (index !== 0) this.#cancelReturn = this.#options.clock.after(RETURN_MS, () => this.#moveTo(0))
+  }
+
+  #announce(event: 'started' | 'stopped' | undefined, offers: { offerId: OfferId; sdp: string }[]): void {
+    const { infoHash, peerId, driver } = this.#options
+    const { missing, uploaded } = driver.swarm
+    const text = encodeAnnounce({
+      infoHash,
+      peerId,
+      ...(event && { event }),
+      uploaded,
+      downloaded: 0,
+      left: missing,
+      offers,
+    })
+    if (!this.#subscription.send(text) || event === 'stopped') return
+    this.#cancelResponse ??= this.#options.clock.after(RESPONSE_MS, () => {
+      this.#cancelResponse = undefined
+      this.#fallOver()
+    })
+  }
+
+  #onMessage(message: TrackerMessage): void {
+    switch (message.kind) {
+      case 'announced':
+        this.#announced(message.interval, message.peers)
+        break
+      case 'offer':
+        void this.#answer(message.peerId, message.offerId, message.sdp)
+        break
+      case 'answer':
+        this.#accept(message.peerId, message.offerId, message.sdp)
+        break
+      case 'failure':
+      case 'nonsense':
+        break
+    }
+  }
+
+  #announced(interval: number | undefined, peers: number): void {
+    this.#cancelResponse?.()
+    this.#cancelResponse = undefined
+    this.#failedInARow = 0
+    this.#known = Math.max(0, peers - 1)
+    this.#setPhase('up')
+    const first = this.#cancelAnnounce === undefined
+    this.#cancelAnnounce?.()
+    this.#cancelAnnounce = this.#options.clock.after(this.#nextAnnounceMs(interval), () => void this.#makeOffers(true))
+    if (first) void this.#makeOffers(false)
+  }
+
+  #nextAnnounceMs(interval: number | undefined): number {
+    const askedMs = interval === undefined ? DEFAULT_INTERVAL_MS : interval * 1000
+    const isLonely = this.#options.driver.swarm.peers === 0 && this.#known > 0
+    const wishedMs = isLonely ? Math.min(LONELY_INTERVAL_MS, askedMs) : askedMs
+    return Math.max(SHORTEST_INTERVAL_MS, Math.min(LONGEST_INTERVAL_MS, wishedMs))
+  }
+
+  #setPhase(phase: SignallingPhase): void {
+    if (this.phase === phase) return
+    this.phase = phase
+    this.#options.onPhase()
+  }
+
+  // Connections
+
+  /** @param regardless announce even when there is nobody to offer to */
+  async #makeOffers(regardless: boolean): Promise<void> {
+    const generation = this.#generation
+    const offers = await Promise.all(Array.from({ length: this.#offersWorthMaking() }, () => this.#makeOffer()))
+    const made = offers.filter((offer) => offer !== undefined)
+    if (!this.#closed && generation === this.#generation && (regardless || made.length > 0))
+      this.#announce(undefined, made)
+  }
+
+  #offersWorthMaking(): number {
+    const { swarm } = this.#options.driver
+    const unmet = this.#known - swarm.peers - this.#connecting.size
+    return Math.max(0, Math.min(unmet, this.#room - this.#pending.size, MAX_OFFERS))
+  }
+
+  get #room(): number {
+    return this.#options.driver.swarm.room - this.#connecting.size - this.#answering
+  }
+
+  async #makeOffer(): Promise<{ offerId: OfferId; sdp: string } | undefined> {
+    const offer = await this.#options.transport.offer().catch(() => undefined)
+    if (offer === undefined || this.#closed) {
+      offer?.abandon()
+      return undefined
+    }
+    offer.opened.catch(() => undefined) // observed by whoever takes the answer
+    const offerId = this.#options.newOfferId()
+    const cancelExpiry = this.#options.clock.after(OFFER_LIFE_MS, () => {
+      this.#pending.delete(offerId)
+      offer.abandon()
+    })
+    this.#pending.set(offerId, { offer, cancelExpiry })
+    return { offerId, sdp: offer.sdp }
+  }
+
+  #accept(peerId: PeerId, offerId: OfferId, sdp: string): void {
+    const pending = this.#pending.get(offerId)
+    if (pending === undefined) return
+    this.#pending.delete(offerId)
+    pending.cancelExpiry()
+    if (!this.#welcomes(peerId)) {
+      pending.offer.abandon()
+      return
+    }
+    pending.offer.accept(sdp)
+    void this.#connect(pending.offer, peerId, true)
+  }
+
+  async #answer(peerId: PeerId, offerId: OfferId, offerSdp: string): Promise<void> {
+    if (!this.#admitsOffer() || !this.#welcomes(peerId)) return
+    this.#answering++
+    const negotiation = await this.#options.transport.answer(offerSdp).catch(() => undefined)
+    this.#answering--
+    if (negotiation === undefined) return
+    negotiation.opened.catch(() => undefined)
+    const { infoHash, peerId: own } = this.#options
+    const text = encodeAnswer({ infoHash, peerId: own, toPeerId: peerId, offerId, sdp: negotiation.sdp })
+    if (this.#closed || !this.#welcomes(peerId) || !this.#subscription.send(text)) negotiation.abandon()
+    else await this.#connect(negotiation, peerId, false)
+  }
+
+  #welcomes(peerId: PeerId): boolean {
+    if (this.#room <= 0 || !this.#options.driver.swarm.welcomes(peerId)) return false
+    for (const other of this.#connecting.values()) if (other === peerId) return false
+    return true
+  }
+
+  #admitsOffer(): boolean {
+    const nowMs = this.#options.clock.now()
+    if (nowMs - this.#incomingSinceMs >= 60_000) {
+      this.#incomingSinceMs = nowMs
+      this.#incoming = 0
+    }
+    return ++this.#incoming <= MAX_INCOMING
+  }
+
+  async #connect(negotiation: Negotiation, peerId: PeerId, initiator: boolean): Promise<void> {
+    this.#connecting.set(negotiation, peerId)
+    const cancelDeadline = this.#options.clock.after(CONNECT_MS, () => negotiation.abandon())
+    const link: Link | undefined = await negotiation.opened.catch(() => undefined)
+    cancelDeadline()
+    this.#connecting.delete(negotiation)
+    if (link === undefined) return
+    if (this.#closed) link.close()
+    else this.#options.driver.addLink(link, { initiator, peerId })
+  }
+
+  #cancelTimers(): void {
+    for (const cancel of [this.#cancelAnnounce, this.#cancelResponse, this.#cancelReturn]) cancel?.()
+    this.#cancelAnnounce = undefined
+    this.#cancelResponse = undefined
+    this.#cancelReturn = undefined
+  }
+}

@@ -1,0 +1,191 @@
+import type { ChunkSpan } from '../protocol/geometry.ts'
+import type { ChunkIndex } from '../protocol/units.ts'
+import type { PeerId } from '../protocol/wire/handshake.ts'
+import type { Clock } from './clock.ts'
+import type { LinkId } from './peer.ts'
+import { Swarm, type SwarmEffect, type SwarmInput, type SwarmOptions } from './swarm.ts'
+import type { Link } from './transport.ts'
+
+/** Bytes of one chunk from the store, or undefined when it is not there. */
+export type ReadChunk = (chunk: ChunkIndex) => Promise<Uint8Array | undefined>
+/** Whether the bytes are the chunk's. */
+export type VerifyChunk = (chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>) => Promise<boolean>
+
+export interface SwarmDriverOptions extends Omit<SwarmOptions, 'nowMs'> {
+  readonly clock: Clock
+  readonly read: ReadChunk
+  readonly verify: VerifyChunk
+  /** Peers, what they hold, or `uploaded` changed; at most one call every STATUS_MS. */
+  readonly onStatus: () => void
+}
+
+const TICK_MS = 250
+const STATUS_MS = 250
+
+type Chunk = Uint8Array<ArrayBuffer> | undefined
+
+/** Runs a swarm: gives it time, links, the store and a hasher, and does what it asks for. */
+export class SwarmDriver {
+  readonly #swarm: Swarm
+  readonly #options: SwarmDriverOptions
+  readonly #links = new Map<LinkId, Link>()
+  readonly #waiting = new Map<ChunkIndex, (bytes: Chunk) => void>()
+  #lastLink = 0
+  #tickedMs: number
+  #uploadedBefore = 0
+  #cancelTick: () => void
+  #cancelStatus: (() => void) | undefined
+  #closed = false
+
+  constructor(options: SwarmDriverOptions) {
+    this.#options = options
+    const nowMs = options.clock.now()
+    this.#tickedMs = nowMs
+    this.#swarm = new Swarm({ ...options, nowMs })
+    this.#cancelTick = options.clock.after(TICK_MS, () => this.#onTimer())
+  }
+
+  /** What the swarm knows about itself. */
+  get swarm(): Pick<Swarm, 'available' | 'peers' | 'room' | 'missing' | 'uploaded' | 'welcomes'> {
+    return this.#swarm
+  }
+
+  /** Takes over an open link; closes it when it is not wanted. */
+  addLink(link: Link, { initiator, peerId }: { initiator: boolean; peerId?: PeerId }): void {
+    if (this.#closed) {
+      link.close()
+      return
+    }
+    const id = ++this.#lastLink as LinkId
+    this.#links.set(id, link)
+    link.listen({
+      onMessage: (bytes) => {
+        this.#handle({ kind: 'received', link: id, bytes })
+        // Timers of hidden pages are throttled; messages are not.
+        if (this.#options.clock.now() - this.#tickedMs >= TICK_MS) this.#tick()
+      },
+      onDrain: () => this.#handle({ kind: 'drained', link: id, buffered: link.buffered }),
+      onClose: () => {
+        this.#links.delete(id)
+        this.#handle({ kind: 'linkClosed', link: id })
+      },
+    })
+    this.#handle({ kind: 'linkOpened', link: id, initiator, ...(peerId !== undefined && { peerId }) })
+  }
+
+  /**
+   * The verified bytes of a chunk, the caller's to keep; undefined when no peer delivers them in time.
+   * Asking again for a chunk that is under way answers the earlier call with undefined.
+   */
+  fetch(chunk: ChunkIndex, deadlineMs: number): Promise<Chunk> {
+    this.#settle(chunk, undefined)
+    if (this.#closed) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      this.#waiting.set(chunk, resolve)
+      this.#handle({ kind: 'want', chunk, deadlineMs: this.#options.clock.now() + deadlineMs })
+    })
+  }
+
+  cancel(chunk: ChunkIndex): void {
+    this.#settle(chunk, undefined)
+    this.#handle({ kind: 'unwant', chunk })
+  }
+
+  stored(chunks: ChunkSpan): void {
+    this.#handle({ kind: 'stored', chunks })
+  }
+
+  dropped(): void {
+    this.#handle({ kind: 'dropped' })
+  }
+
+  setSharing(sharing: boolean): void {
+    this.#handle({ kind: 'sharing', sharing })
+  }
+
+  /** @param bytesPerSecond Infinity for no cap */
+  setUploadLimit(bytesPerSecond: number): void {
+    this.#handle({ kind: 'uploadLimit', bytesPerSecond })
+  }
+
+  /** Closes all links; what is waited for comes to nothing. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#cancelTick()
+    this.#cancelStatus?.()
+    for (const link of this.#links.values()) link.close()
+    this.#links.clear()
+    for (const chunk of [...this.#waiting.keys()]) this.#settle(chunk, undefined)
+  }
+
+  #handle(input: SwarmInput): void {
+    if (this.#closed) return
+    for (const effect of this.#swarm.handle(input, this.#options.clock.now())) this.#perform(effect)
+  }
+
+  #perform(effect: SwarmEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        this.#links.get(effect.link)?.send(effect.bytes)
+        return
+      case 'closeLink':
+        this.#links.get(effect.link)?.close()
+        this.#links.delete(effect.link)
+        return
+      case 'verify':
+        void this.#verify(effect.id, effect.chunk, effect.bytes)
+        return
+      case 'deliver':
+        this.#settle(effect.chunk, effect.bytes)
+        return
+      case 'giveUp':
+        this.#settle(effect.chunk, undefined)
+        return
+      case 'read':
+        void this.#read(effect.chunk)
+        return
+      case 'ban':
+        return // The swarm itself remembers whom it does not welcome.
+      case 'statusChanged':
+        this.#statusChanged()
+    }
+  }
+
+  async #verify(id: number, chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const good = await this.#options.verify(chunk, bytes)
+    this.#handle({ kind: 'verified', id, good })
+  }
+
+  async #read(chunk: ChunkIndex): Promise<void> {
+    // A store that fails is a store without the chunk: the peer asks elsewhere.
+    const bytes = await this.#options.read(chunk).catch(() => undefined)
+    this.#handle({ kind: 'chunkRead', chunk, bytes })
+  }
+
+  #settle(chunk: ChunkIndex, bytes: Chunk): void {
+    const resolve = this.#waiting.get(chunk)
+    this.#waiting.delete(chunk)
+    resolve?.(bytes)
+  }
+
+  #onTimer(): void {
+    this.#cancelTick = this.#options.clock.after(TICK_MS, () => this.#onTimer())
+    this.#tick()
+  }
+
+  #tick(): void {
+    this.#tickedMs = this.#options.clock.now()
+    this.#handle({ kind: 'tick' })
+    if (this.#swarm.uploaded === this.#uploadedBefore) return
+    this.#uploadedBefore = this.#swarm.uploaded
+    this.#statusChanged()
+  }
+
+  #statusChanged(): void {
+    this.#cancelStatus ??= this.#options.clock.after(STATUS_MS, () => {
+      this.#cancelStatus = undefined
+      this.#options.onStatus()
+    })
+  }
+}

@@ -1,0 +1,76 @@
+import type { ChunkIndex } from '../protocol/units.ts'
+import { KiB } from '../protocol/units.ts'
+import type { Peer } from './peer.ts'
+import type { SwarmEffect } from './swarm.ts'
+import { TokenBucket } from './token-bucket.ts'
+
+/** Bytes handed to a link at most: enough to keep it busy, little enough that a cancel still saves something. */
+const HIGH_WATER = 256 * KiB
+
+export interface UploaderOptions {
+  readonly peers: ReadonlyMap<unknown, Peer>
+  readonly emit: (effect: SwarmEffect) => void
+  /** Hands over what the peer's session has to send. */
+  readonly flush: (peer: Peer, nowMs: number) => void
+  /** Bytes per second; Infinity for no cap. */
+  readonly limit: number
+  readonly nowMs: number
+}
+
+/** Serves what peers have asked for, as fast as their links and the cap allow. */
+export class Uploader {
+  /** Bytes of chunks sent. */
+  uploaded = 0
+  readonly #options: UploaderOptions
+  readonly #bucket: TokenBucket
+  /** Chunks that are being read. */
+  readonly #reads = new Set<ChunkIndex>()
+
+  constructor(options: UploaderOptions) {
+    this.#options = options
+    this.#bucket = new TokenBucket(options.limit, options.nowMs)
+  }
+
+  set limit(bytesPerSecond: number) {
+    this.#bucket.bytesPerSecond = bytesPerSecond
+  }
+
+  /** Sends blocks to one peer until its link is full, its queue is empty, or its chunk must be read first. */
+  pump(peer: Peer, nowMs: number): void {
+    const { uploads } = peer.session
+    for (let head = uploads.head; head !== undefined && peer.buffered < HIGH_WATER; head = uploads.head) {
+      if (uploads.headBytes === undefined) {
+        this.#read(peer, head.chunk)
+        return
+      }
+      if (!this.#bucket.take(head.length, nowMs)) return
+      this.uploaded += peer.session.sendPiece()
+      this.#options.flush(peer, nowMs)
+    }
+  }
+
+  pumpAll(nowMs: number): void {
+    for (const peer of this.#options.peers.values()) if (peer.session.uploads.head) this.pump(peer, nowMs)
+  }
+
+  /** @param bytes undefined when the chunk is not stored any more */
+  chunkRead(chunk: ChunkIndex, bytes: Uint8Array | undefined, nowMs: number): void {
+    this.#reads.delete(chunk)
+    for (const peer of this.#options.peers.values()) {
+      if (peer.reading !== chunk) continue
+      peer.reading = undefined
+      if (bytes === undefined) peer.session.refuseChunk(chunk)
+      else if (peer.session.uploads.head?.chunk === chunk) peer.session.uploads.load(chunk, bytes)
+      this.pump(peer, nowMs)
+    }
+  }
+
+  #read(peer: Peer, chunk: ChunkIndex): void {
+    // One read at a time for a peer, whatever it asks for.
+    if (peer.reading !== undefined) return
+    peer.reading = chunk
+    if (this.#reads.has(chunk)) return
+    this.#reads.add(chunk)
+    this.#options.emit({ kind: 'read', chunk })
+  }
+}
