@@ -1,6 +1,9 @@
 import { Command, CommanderError } from 'commander'
+import { addInitCommand } from './commands/init.ts'
+import { addInspectCommand } from './commands/inspect.ts'
 import { addManifestCommand } from './commands/manifest.ts'
 import { addServeCommand } from './commands/serve.ts'
+import { addVerifyCommand } from './commands/verify.ts'
 import { Failure } from './failure.ts'
 import { type Io, printLine } from './io.ts'
 import { packageVersion } from './package-files.ts'
@@ -32,7 +35,10 @@ function buildProgram(io: Io): Command {
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => write(`${oneLine(text)} - see tributary --help\n`),
     })
+  addInitCommand(program, io)
   addManifestCommand(program, io)
+  addVerifyCommand(program, io)
+  addInspectCommand(program, io)
   addServeCommand(program, io)
   return program
 }

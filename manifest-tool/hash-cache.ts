@@ -40,7 +40,7 @@ export class HashCache {
 
   /** @param hashedAtNs when hashing began, nanoseconds since 1970 */
   set(stamp: FileStamp, layout: HashLayout, hashes: ChunkHashes, hashedAtNs: bigint): void {
-    const changedAt = [stamp.mtimeNs, stamp.ctimeNs].reduce((a, b) => (a > b ? a : b))
+    const changedAt = later(stamp.mtimeNs, stamp.ctimeNs)
     const tick = changedAt % 1_000_000_000n === 0n ? COARSE_TICK_NS : CLOCK_TICK_NS
     if (hashedAtNs - changedAt > tick) this.#used.set(keyOf(stamp, layout), hashes)
   }
@@ -58,6 +58,12 @@ export class HashCache {
     for (const [key, hashes] of parseEntries(text)) cache.#known.set(key, hashes)
     return cache
   }
+}
+
+/** Math.max does not take bigints. */
+function later(a: bigint, b: bigint): bigint {
+  if (a > b) return a
+  return b
 }
 
 function keyOf(stamp: FileStamp, layout: HashLayout): string {

@@ -10,12 +10,14 @@ import type { HashPool } from './hash-pool.ts'
 const JOB_SIZE = 16 * MiB
 
 export interface HashFileOptions extends HashLayout {
+  /** Size that the file should have, where the first `size` bytes alone are read; chunk hashes depend on it. */
+  readonly fileSize?: number
   /** Told of progress. */
   readonly onBytes?: (bytes: number) => void
 }
 
 /**
- * Hashes a file of `size` bytes, its parts on all threads of the pool.
+ * Hashes the first `size` bytes of a file, its parts on all threads of the pool.
  * @throws FileShrank, or the system's error of reading
  */
 export async function hashFile(
@@ -24,7 +26,7 @@ export async function hashFile(
   size: number,
   options: HashFileOptions,
 ): Promise<ChunkHashes> {
-  const { chunkSize, padded, onBytes } = options
+  const { chunkSize, padded, onBytes, fileSize = size } = options
   const count = chunkCountOf(size, chunkSize)
   const whole = { sha256: new Uint8Array(count * HASH_LENGTH), sha1: new Uint8Array(count * SHA1_LENGTH) }
   const chunksPerJob = Math.max(1, JOB_SIZE / chunkSize)
@@ -34,7 +36,7 @@ export async function hashFile(
   const lane = async () => {
     for (const chunk of jobs) {
       const span = { start: chunk * chunkSize, end: Math.min((chunk + chunksPerJob) * chunkSize, size) }
-      const job: HashJob = { path, fileSize: size, chunkSize, span, padded }
+      const job: HashJob = { path, fileSize, chunkSize, span, padded }
       const part = await pool.hash(job)
       whole.sha256.set(part.sha256, chunk * HASH_LENGTH)
       whole.sha1.set(part.sha1, chunk * SHA1_LENGTH)

@@ -1,7 +1,8 @@
 // Builds dist/: browser bundles for sites, modules for framework users, the command line for Node.
 
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { build } from 'esbuild'
 
 const common = {
@@ -46,5 +47,13 @@ const bundles = [
   { ...node, entryPoints: ['manifest-tool/hash-worker.ts'], outfile: 'dist/hash-worker.js', banner: requireBanner },
 ]
 
-await rm('dist', { recursive: true, force: true })
-for (const bundle of bundles) if (existsSync(bundle.entryPoints[0])) await build(bundle)
+// Built aside and put in place by renames, so that whoever reads dist/ meanwhile finds it whole.
+const aside = `node_modules/.cache/tributary-build-${process.pid}`
+await rm(aside, { recursive: true, force: true })
+await mkdir(aside, { recursive: true })
+for (const bundle of bundles)
+  if (existsSync(bundle.entryPoints[0]))
+    await build({ ...bundle, outfile: join(aside, 'new', bundle.outfile.slice('dist/'.length)) })
+if (existsSync('dist')) await rename('dist', join(aside, 'old'))
+await rename(join(aside, 'new'), 'dist')
+await rm(aside, { recursive: true, force: true })

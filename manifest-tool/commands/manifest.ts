@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { MANIFEST_NAME, type Manifest } from '../../protocol/manifest.ts'
+import { MANIFEST_NAME } from '../../protocol/manifest.ts'
 import { type BuiltManifest, buildManifest } from '../build-manifest.ts'
 import { HashCache } from '../hash-cache.ts'
 import { HashPool } from '../hash-pool.ts'
@@ -10,6 +10,7 @@ import { ReadingProgress } from '../progress.ts'
 import { publishManifest } from '../publish-manifest.ts'
 import { counted, shownSize } from '../quantity.ts'
 import { readManifestFile } from '../read-manifest.ts'
+import { totalsOf } from '../totals.ts'
 
 interface Arguments extends ManifestArguments {
   readonly json?: boolean
@@ -75,14 +76,4 @@ function report(built: BuiltManifest, { dir, json, io }: { dir: string; json: bo
       io.stderr,
       'note: without --ice-server stun:HOST visitors behind different routers cannot connect to each other',
     )
-}
-
-function totalsOf({ swarms }: Manifest) {
-  const files = swarms.flatMap((swarm) => swarm.files)
-  return {
-    files: files.length,
-    swarms: swarms.length,
-    chunks: swarms.reduce((sum, swarm) => sum + swarm.chunkCount, 0),
-    bytes: files.reduce((sum, file) => sum + file.size, 0),
-  }
 }
