@@ -10,7 +10,7 @@ export type Sha256Sync = (bytes: Uint8Array) => Uint8Array
 export type LeafHasher = (chunk: Uint8Array) => Promise<readonly Uint8Array[]> | readonly Uint8Array[]
 
 /** The 16 KiB blocks of a chunk, as views. */
-export function blocksOf(chunk: Uint8Array): Uint8Array[] {
+export function blocksOf<B extends ArrayBufferLike>(chunk: Uint8Array<B>): Uint8Array<B>[] {
   return Array.from({ length: blockCountOf(chunk.length) }, (_, i) =>
     chunk.subarray(i * BLOCK_SIZE, (i + 1) * BLOCK_SIZE),
   )
@@ -49,6 +49,31 @@ export function merkleRoot(
     for (let i = 0; i < layer.length; i += 2) next.push(parent(layer[i] ?? pad, layer[i + 1] ?? pad))
     layer = next
     pad = parent(pad, pad)
+  }
+  return layer[0] ?? pad
+}
+
+/** The same root by a hash that answers later: all pairs of a layer are hashed at the same time. */
+export async function merkleRootLater(
+  leaves: readonly Uint8Array[],
+  width: number,
+  sha256: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>,
+): Promise<Uint8Array> {
+  const parent = (left: Uint8Array, right: Uint8Array) => {
+    const pair = new Uint8Array(2 * HASH_LENGTH)
+    pair.set(left)
+    pair.set(right, HASH_LENGTH)
+    return sha256(pair)
+  }
+  let layer = leaves
+  let pad: Uint8Array = new Uint8Array(HASH_LENGTH)
+  for (let size = width; size > 1; size /= 2) {
+    const [below, filler] = [layer, pad]
+    const parents = Array.from({ length: Math.ceil(below.length / 2) }, (_, i) =>
+      parent(below[2 * i] ?? filler, below[2 * i + 1] ?? filler),
+    )
+    layer = await Promise.all(parents)
+    pad = await parent(filler, filler)
   }
   return layer[0] ?? pad
 }

@@ -1,0 +1,267 @@
+import type { Fallback, WorkerMessage, WorkerState, WorkerStats } from '../protocol/bridge.ts'
+import { withDeadline } from '../protocol/deadline.ts'
+import type { Manifest, ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
+import { type InfoHash, MiB } from '../protocol/units.ts'
+import type { RunStore, ValueStore } from '../store/chunk-store.ts'
+import { openIndexedDb } from '../store/indexeddb.ts'
+import { openMemoryStore, openMemoryValues } from '../store/memory.ts'
+import { answer, MediaCursors, plainAnswer } from './answer.ts'
+import { FileNotes } from './file-notes.ts'
+import { Lifetime } from './lifetime.ts'
+import { MeshClient } from './mesh-client.ts'
+import type { OriginAnswer } from './origin.ts'
+import { targetOf } from './route.ts'
+import { SwarmHashes, type SwarmSession, ticketFor } from './session.ts'
+import { Settings } from './settings.ts'
+import { ChunkSink } from './sink.ts'
+import { type Listing, Site } from './site.ts'
+import { Supply } from './supply.ts'
+import { SwarmCache } from './swarm-cache.ts'
+import { Totals } from './totals.ts'
+
+/** Where IndexedDB is refused, this much is kept in memory, for as long as the worker lives. */
+const MEMORY_STORE_BYTES = 48 * MiB
+
+/** A database that has not opened by then is treated as refused: some browsers never answer. */
+const OPEN_DEADLINE_MS = 3_000
+
+/** A request whose preparation takes longer than this goes to the origin. */
+const PREPARE_DEADLINE_MS = 700
+
+export interface AcceleratorHost {
+  /** URL of the directory that holds the manifest, ending in `/`. */
+  readonly siteRoot: string
+  /** Posts to all pages. */
+  broadcast(message: WorkerMessage): void
+  /** The counters changed. */
+  statsChanged(): void
+  /** A streamed answer has begun; the result is called when it is over. */
+  streaming(): () => void
+}
+
+/** All that one site's worker knows and does, apart from the worker's own events. */
+export class Accelerator {
+  readonly lifetime = new Lifetime()
+  readonly mesh: MeshClient
+  readonly site: Site
+  readonly #host: AcceleratorHost
+  readonly #store: RunStore
+  readonly #storeKind: WorkerState['store']
+  readonly #values: ValueStore
+  readonly #settings: Settings
+  readonly #totals: Totals
+  readonly #notes: FileNotes
+  readonly #sink: ChunkSink
+  readonly #cursors = new MediaCursors()
+  readonly #sessions = new Map<InfoHash, Promise<SwarmSession>>()
+  /** Sessions that are open by now. */
+  readonly #open = new Map<InfoHash, SwarmSession>()
+
+  private constructor(host: AcceleratorHost, stores: OpenStores) {
+    this.#host = host
+    this.#store = stores.chunks
+    this.#values = stores.values
+    this.#storeKind = stores.kind
+    this.#settings = new Settings(stores.values)
+    this.#totals = new Totals(stores.values, host.statsChanged)
+    this.#notes = new FileNotes(stores.values, (fallback) => this.#fellBack(fallback))
+    this.site = new Site(host.siteRoot, stores.values, {
+      broken: (problem) => this.#fellBack({ reason: 'manifest-broken', detail: String(problem) }),
+      changed: (manifest) => this.lifetime.track(this.#followManifest(manifest)),
+    })
+    this.mesh = new MeshClient({
+      broadcast: host.broadcast,
+      uploaded: (bytes) => this.#totals.add('uploaded', bytes),
+      changed: host.statsChanged,
+    })
+    this.#sink = new ChunkSink(stores.chunks, {
+      stored: (swarm, chunks) => {
+        this.#open.get(swarm)?.cache.stored(chunks)
+        this.mesh.stored(swarm, chunks)
+      },
+      shed: (swarm, chunk) => {
+        const cache = this.#open.get(swarm)?.cache
+        const slot = cache?.slot(chunk)
+        if (cache && slot) cache.release(chunk, slot)
+      },
+      makeRoom: (keep) => this.#makeRoom(keep),
+      failed: (error) => this.#fellBack({ reason: 'store-failed', detail: String(error) }),
+    })
+  }
+
+  static async open(host: AcceleratorHost): Promise<Accelerator> {
+    const accelerator = new Accelerator(host, await openStores())
+    // Settings and counters that cannot be read are as good as none.
+    await Promise.allSettled([accelerator.#settings.load(), accelerator.#totals.load(), accelerator.site.load()])
+    return accelerator
+  }
+
+  /** Answers a request that `mightServe`. */
+  async respond(request: Request, clientId: string): Promise<Response> {
+    const target = targetOf(request.url)
+    this.lifetime.track(this.site.revalidate())
+    const listing = this.site.find(target.url)
+    if (!listing || this.#settings.mode !== 'on') return await this.#plain({ request, target }, listing)
+    const session = await withDeadline(this.#prepare(listing), PREPARE_DEADLINE_MS).catch(() => undefined)
+    if (!session || this.#notes.isBypassed(listing.swarm, listing.file)) return await plainAnswer({ request, target })
+    session.asked.add(listing.file)
+    this.#takePart(session)
+    return await answer(
+      { request, clientId, target, file: listing.file, session },
+      {
+        cursors: this.#cursors,
+        head: (file) => this.#notes.head(listing.swarm, file),
+        answered: (file, origin) => this.#originAnswered(listing.swarm, file, origin),
+        served: (bytes) => this.#totals.add('cache', bytes),
+        received: (bytes) => this.#totals.add('origin', bytes),
+        streaming: () => this.#host.streaming(),
+      },
+    )
+  }
+
+  /** Whether a request for `url` would be answered from chunks now. */
+  serves(url: string): boolean {
+    const listing = this.site.find(targetOf(url).url)
+    return listing !== undefined && this.#settings.mode === 'on' && !this.#notes.isBypassed(listing.swarm, listing.file)
+  }
+
+  stats(): WorkerStats {
+    const chunks = [...this.#open.values()].flatMap(({ cache, asked }) =>
+      [...asked].map((file) => cache.chunksOf(file)),
+    )
+    return { bytes: this.#totals.bytes, peers: this.mesh.peers, chunks }
+  }
+
+  state(): WorkerState {
+    const { mode, sharing } = this.#settings
+    return { mode, sharing, manifest: this.site.state, files: this.site.fileCount, store: this.#storeKind }
+  }
+
+  async setMode(mode: WorkerState['mode']): Promise<void> {
+    if (mode !== this.#settings.mode) await this.#settings.change({ mode })
+  }
+
+  async setSharing(sharing: boolean): Promise<void> {
+    this.mesh.setSharing(sharing)
+    await this.#settings.change({ sharing })
+  }
+
+  /** Forgets everything but the manifest. */
+  async clear(): Promise<void> {
+    for (const infoHash of await this.#store.swarms()) await this.#drop(infoHash)
+    await this.#values.clear()
+    this.#settings.reset()
+    this.#notes.forget()
+    await this.#totals.clear()
+    await this.site.save()
+  }
+
+  /** Gives up the chunks of the swarm that was used longest ago. Resolves with false when there is none but `keep`. */
+  async #makeRoom(keep?: InfoHash): Promise<boolean> {
+    const oldest = (await this.#store.swarms()).find((infoHash) => infoHash !== keep)
+    if (oldest === undefined) return false
+    await this.#drop(oldest)
+    return true
+  }
+
+  /** Makes room because another part of the site ran out of it. */
+  async makeRoomForOthers(): Promise<void> {
+    await this.#makeRoom()
+  }
+
+  async #plain(asked: Parameters<typeof plainAnswer>[0], listing: Listing | undefined): Promise<Response> {
+    const response = await plainAnswer(asked)
+    if (listing && this.#settings.mode === 'shadow')
+      this.#totals.add('origin', Number(response.headers.get('content-length') ?? 0))
+    return response
+  }
+
+  async #prepare({ swarm, file }: Listing): Promise<SwarmSession> {
+    const [session] = await Promise.all([this.#session(swarm), this.#notes.load(swarm, file)])
+    return session
+  }
+
+  #session(swarm: SwarmManifest): Promise<SwarmSession> {
+    const known = this.#sessions.get(swarm.infoHash)
+    if (known) return known
+    const opening = this.#openSession(swarm)
+    this.#sessions.set(swarm.infoHash, opening)
+    opening.catch(() => this.#sessions.delete(swarm.infoHash))
+    return opening
+  }
+
+  async #openSession(swarm: SwarmManifest): Promise<SwarmSession> {
+    const hashes = new SwarmHashes(swarm, this.site.root, this.#values)
+    const cache = await SwarmCache.open(swarm, this.#store, () => hashes.verifier(), {
+      verified: (from, file, chunk, slot) => {
+        if (slot.source === 'peers') this.#totals.add('peers', slot.length)
+        this.#sink.add({ swarm: from.swarm.infoHash, chunk, bytes: slot.bytes, chunkSize: file.chunkSize })
+        this.lifetime.track(this.#sink.settled())
+      },
+      mismatched: (from, file, chunk, slot) => this.#mismatched(from, file, chunk, slot.source),
+    })
+    const supply = new Supply({
+      cache,
+      mesh: this.mesh,
+      head: (file) => this.#notes.head(swarm, file),
+      received: (bytes) => this.#totals.add('origin', bytes),
+      answered: (file, origin) => this.#originAnswered(swarm, file, origin),
+      extend: (work) => this.lifetime.track(work),
+    })
+    const session: SwarmSession = { cache, supply, hashes, asked: new Set() }
+    this.#open.set(swarm.infoHash, session)
+    return session
+  }
+
+  /** Joins the swarm, to fetch and to serve. Not waited for. */
+  #takePart({ cache, hashes }: SwarmSession): void {
+    const mesh = this.site.manifest?.mesh
+    this.lifetime.track(this.#store.touch(cache.swarm.infoHash))
+    if (!mesh || mesh.announce.length === 0) return
+    const joining = hashes.bytes().then((bytes) => this.mesh.join(ticketFor(cache.swarm, bytes, mesh, this.site.root)))
+    this.lifetime.track(joining)
+  }
+
+  #originAnswered(swarm: SwarmManifest, file: ManifestFile, origin: OriginAnswer): void {
+    if (origin.kind === 'bytes') this.lifetime.track(this.#notes.setHead(swarm, file, origin.head))
+    if (origin.kind === 'other') this.lifetime.track(this.#notes.bypass(swarm, file, origin.reason, origin.detail))
+  }
+
+  #mismatched(cache: SwarmCache, file: ManifestFile, chunk: number, source: 'origin' | 'peers'): void {
+    // The page that hosts the mesh has checked what peers sent, and has dealt with the sender.
+    if (source === 'peers') return
+    this.lifetime.track(this.#notes.bypass(cache.swarm, file, 'file-changed', `chunk ${chunk} does not match its hash`))
+  }
+
+  /** Swarms that the manifest does not name any more are of no use to anybody. */
+  async #followManifest(manifest: Manifest | undefined): Promise<void> {
+    if (!manifest) return
+    const named = new Set(manifest.swarms.map(({ infoHash }) => infoHash))
+    for (const infoHash of await this.#store.swarms()) if (!named.has(infoHash)) await this.#drop(infoHash)
+  }
+
+  async #drop(infoHash: InfoHash): Promise<void> {
+    this.#sessions.delete(infoHash)
+    this.#open.delete(infoHash)
+    await this.#store.drop(infoHash)
+    this.mesh.dropped(infoHash)
+  }
+
+  #fellBack(fallback: Fallback): void {
+    this.#host.broadcast({ tributary: 'fallback', fallback })
+  }
+}
+
+interface OpenStores {
+  readonly kind: WorkerState['store']
+  readonly chunks: RunStore
+  readonly values: ValueStore
+}
+
+async function openStores(): Promise<OpenStores> {
+  try {
+    return { kind: 'indexeddb', ...(await withDeadline(openIndexedDb(), OPEN_DEADLINE_MS)) }
+  } catch {
+    return { kind: 'memory', chunks: openMemoryStore(MEMORY_STORE_BYTES), values: openMemoryValues() }
+  }
+}

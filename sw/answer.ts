@@ -1,0 +1,240 @@
+import { type ByteSpan, bytesOfChunk } from '../protocol/geometry.ts'
+import type { ManifestFile } from '../protocol/manifest.ts'
+import { answerRange, isOpenRange, parseContentRange, rangeHeader } from '../protocol/range.ts'
+import { KiB, MiB } from '../protocol/units.ts'
+import type { Demand } from './demand.ts'
+import {
+  disposition,
+  type FileHead,
+  headerOf,
+  headFromManifest,
+  matchesIfRange,
+  responseInit,
+  unsatisfiable,
+} from './head.ts'
+import { askOrigin, type OriginAnswer } from './origin.ts'
+import { type Target, takesWindows } from './route.ts'
+import type { SwarmSession } from './session.ts'
+import { blobOf, SpanReader } from './span-reader.ts'
+import { streamOf } from './stream.ts'
+import { chunkAt } from './supply.ts'
+
+/** A media element gets a window of what it asked for: this much while it comes in, more when it is held. */
+const WINDOW_BYTES = 1 * MiB
+const HELD_WINDOW_BYTES = 4 * MiB
+
+/** A window of stored bytes shorter than this is not worth an answer of its own. */
+const LEAST_WINDOW_BYTES = 256 * KiB
+
+/** A reader that begins inside a chunk waits for the chunk's beginning to pass, unless that is more than this. */
+const MAX_LEAD_BYTES = 256 * KiB
+
+/** What an answer needs of the worker. */
+export interface AnswerContext {
+  head(file: ManifestFile): FileHead | undefined
+  /** Where the media element of this page and file has come to. */
+  readonly cursors: MediaCursors
+  /** The origin answered with something else than the manifest's file: it goes its own way from now on. */
+  answered(file: ManifestFile, answer: OriginAnswer): void
+  served(bytes: number): void
+  received(bytes: number): void
+  /** A streamed answer has begun; call the result when it is over. */
+  streaming(): () => void
+}
+
+export interface Asked {
+  readonly request: Request
+  readonly clientId: string
+  readonly target: Target
+  readonly file: ManifestFile
+  readonly session: SwarmSession
+}
+
+/** Answers a request for a file of the manifest. Rejects only where the origin itself would have failed. */
+export async function answer(asked: Asked, context: AnswerContext): Promise<Response> {
+  const { request, file } = asked
+  const head = context.head(file)
+  const rangeText = request.headers.get('range')
+  const ifRange = request.headers.get('if-range')
+  // Whether an unknown version matches, only the origin can say.
+  if (ifRange !== null && !head) return await plainAnswer(asked)
+  const range = ifRange === null || (head && matchesIfRange(ifRange, head)) ? rangeText : null
+  const wanted = answerRange(range, file.size)
+  if (wanted.kind === 'unsatisfiable') return await plainAnswer(asked).catch(() => unsatisfiable(file))
+  const part = wanted.kind === 'part' ? wanted.span : undefined
+  const media = part !== undefined && isOpenRange(range) && takesWindows(request, navigator.userAgent)
+  return media ? await answerMedia(asked, context, part) : await answerExactly(asked, context, part)
+}
+
+/** The origin's own answer, with the name of a download put on. */
+export async function plainAnswer({ request, target }: Pick<Asked, 'request' | 'target'>): Promise<Response> {
+  if (target.downloadName === undefined) return await fetch(request)
+  const response = await fetch(target.url, { credentials: request.credentials, headers: request.headers })
+  if (!response.ok) return response
+  const path = decodeURIComponent(new URL(target.url).pathname)
+  return named(response, { headers: [...response.headers] }, target.downloadName, path)
+}
+
+/** A window from `part.start` on: what is held at once, else a short stretch as it comes in. */
+async function answerMedia(asked: Asked, context: AnswerContext, part: ByteSpan): Promise<Response> {
+  const { file, session, clientId } = asked
+  const { start } = part
+  const begin = context.cursors.begin(clientId, file, start)
+  const heldUntil = session.cache.heldUntil(file, start, Math.min(file.size, start + HELD_WINDOW_BYTES))
+  const demand = demandFor(asked, { begin, position: start, end: file.size, media: true })
+  if (heldUntil - start >= Math.min(LEAST_WINDOW_BYTES, file.size - start)) {
+    const window = { start, end: heldUntil }
+    context.cursors.move(clientId, file, begin, window.end)
+    const response = await answerFromBlob(asked, context, demand, window)
+    if (response) return response
+  }
+  const wholeChunks = bytesOfChunk(file, chunkAt(file, Math.min(start + WINDOW_BYTES, file.size) - 1)).end
+  const window = { start, end: wholeChunks }
+  context.cursors.move(clientId, file, begin, window.end)
+  return await answerAsItComes(asked, context, demand, window, window)
+}
+
+async function answerExactly(asked: Asked, context: AnswerContext, part: ByteSpan | undefined): Promise<Response> {
+  const { file, session } = asked
+  const span = part ?? { start: 0, end: file.size }
+  const demand = demandFor(asked, { begin: span.start, position: span.start, end: span.end, media: false })
+  if (session.cache.heldUntil(file, span.start, span.end) === span.end) {
+    const response = await answerFromBlob(asked, context, demand, span, part)
+    if (response) return response
+  }
+  return await answerAsItComes(asked, context, demand, span, part)
+}
+
+function demandFor({ file, target, request }: Asked, rest: Omit<Demand, 'file' | 'access'>): Demand {
+  return { file, access: { url: target.url, credentials: request.credentials }, ...rest }
+}
+
+async function answerFromBlob(
+  asked: Asked,
+  context: AnswerContext,
+  demand: Demand,
+  span: ByteSpan,
+  part: ByteSpan | undefined = span,
+): Promise<Response | undefined> {
+  const { file, session, target } = asked
+  const blob = await blobOf(session.cache, demand, span.start, span.end)
+  if (!blob) return undefined
+  for (let at = span.start; at < span.end; ) {
+    const chunk = chunkAt(file, at)
+    const { end } = bytesOfChunk(file, chunk)
+    const upTo = Math.min(end, span.end)
+    context.served(session.cache.delivered(chunk, upTo - at, upTo === end))
+    at = upTo
+  }
+  if (demand.media) session.supply.ahead({ ...demand, position: span.end })
+  const head = context.head(file) ?? headFromManifest(file)
+  return new Response(blob, responseInit({ file, head, part, downloadName: target.downloadName }))
+}
+
+async function answerAsItComes(
+  asked: Asked,
+  context: AnswerContext,
+  demand: Demand,
+  span: ByteSpan,
+  part: ByteSpan | undefined,
+): Promise<Response> {
+  const { file, session, target } = asked
+  const { cache, supply } = session
+  const first = chunkAt(file, span.start)
+  const lead = span.start - bytesOfChunk(file, first).start
+  let begun: (() => void) | undefined
+  if (cache.isFree(first) && supply.startsAtOrigin(demand)) {
+    if (lead > MAX_LEAD_BYTES) return await answerFromOrigin(asked, context, span, part)
+    const origin = await askOrigin({
+      ...demand.access,
+      file,
+      span: supply.originSpanFor(file, first, demand.media, span.end),
+    })
+    if (origin.kind !== 'bytes') return await handOn(asked, context, origin)
+    // An origin without ranges: what it would send anyway, it sends itself.
+    if (origin.response.status === 200 && span.start > 0) return await handOn(asked, context, origin)
+    const end = Math.min(origin.span.end, supply.originSpanFor(file, first, demand.media, span.end).end)
+    begun = () => supply.adopt(file, origin, end, !demand.media)
+    if (!context.head(file)) context.answered(file, origin)
+  }
+  const head = context.head(file) ?? headFromManifest(file)
+  supply.demands.add(demand)
+  begun?.()
+  supply.ahead(demand)
+  const over = context.streaming()
+  const reader = new SpanReader(cache, supply, demand, span.end, context.served)
+  const body = streamOf({
+    reader,
+    raw: () => rawRest(demand, span.end, reader, head),
+    over: () => {
+      supply.demands.remove(demand)
+      over()
+    },
+  })
+  return new Response(body, responseInit({ file, head, part, downloadName: target.downloadName }))
+}
+
+/** The file turned out to be another version, and the reader has had nothing but that version: the origin goes on alone. */
+async function rawRest(demand: Demand, end: number, reader: SpanReader, head: FileHead) {
+  const etag = headerOf(head, 'etag')
+  if (!reader.onlyOrigin || !etag || etag.startsWith('W/')) return undefined
+  const response = await fetch(demand.access.url, {
+    cache: 'no-store',
+    credentials: demand.access.credentials,
+    headers: { range: rangeHeader({ start: demand.position, end }), 'if-range': etag },
+  })
+  const got = parseContentRange(response.headers.get('content-range'))
+  const goesOn = response.status === 206 && got?.span.start === demand.position && got.span.end === end
+  if (!goesOn) await response.body?.cancel().catch(() => {})
+  return goesOn ? response.body?.getReader() : undefined
+}
+
+/** The origin's own response to exactly this span; whole chunks that pass by are kept. */
+async function answerFromOrigin(
+  asked: Asked,
+  context: AnswerContext,
+  span: ByteSpan,
+  part: ByteSpan | undefined,
+): Promise<Response> {
+  const { file, session, target, request } = asked
+  const origin = await askOrigin({ url: target.url, credentials: request.credentials, file, span: part && span })
+  if (origin.kind !== 'bytes') return await handOn(asked, context, origin)
+  const copy = origin.response.clone()
+  session.supply.adopt(file, { ...origin, response: copy }, origin.span.end, false)
+  return target.downloadName === undefined
+    ? origin.response
+    : named(origin.response, origin.head, target.downloadName, file.path)
+}
+
+/** The origin has no bytes of this file for us: the page gets what it would have got. */
+async function handOn(asked: Asked, context: AnswerContext, origin: OriginAnswer): Promise<Response> {
+  context.answered(asked.file, origin)
+  if (origin.kind === 'status') return origin.response
+  await origin.response.body?.cancel().catch(() => {})
+  return await plainAnswer(asked)
+}
+
+function named(response: Response, head: FileHead, downloadName: string, path: string): Response {
+  const headers = new Headers(response.headers)
+  headers.set('content-disposition', disposition(head, downloadName, path))
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers })
+}
+
+/** Where media elements have come to, to tell a seek from going on. In memory alone: a wrong guess costs one window. */
+export class MediaCursors {
+  readonly #cursors = new Map<string, { readonly begin: number; readonly end: number }>()
+
+  /** Where the reading that `start` belongs to began. */
+  begin(clientId: string, file: ManifestFile, start: number): number {
+    const cursor = this.#cursors.get(`${clientId} ${file.path}`)
+    const goesOn = cursor && start >= cursor.begin && start <= cursor.end && start > cursor.end - HELD_WINDOW_BYTES
+    return goesOn ? cursor.begin : start
+  }
+
+  move(clientId: string, file: ManifestFile, begin: number, end: number): void {
+    if (this.#cursors.size >= MAX_CURSORS) this.#cursors.clear()
+    this.#cursors.set(`${clientId} ${file.path}`, { begin, end })
+  }
+}
+
+const MAX_CURSORS = 256

@@ -1,0 +1,3 @@
+import { TributaryWorker } from './worker.ts'
+
+new TributaryWorker().listen()

@@ -1,0 +1,174 @@
+import { type Remote, wrap } from 'comlink'
+import type { MeshEvent, MeshHost, SwarmStatus, SwarmTicket, WorkerMessage } from '../protocol/bridge.ts'
+import { withDeadline } from '../protocol/deadline.ts'
+import type { ChunkSpan } from '../protocol/geometry.ts'
+import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
+import { Bell } from './bell.ts'
+
+/** A page that has not answered by then is frozen or gone. */
+const CALL_DEADLINE_MS = 2_000
+
+/** How long a call for a host is left open before it is made again. */
+const CALL_AGAIN_MS = 3_000
+
+/** A page's answer may come this much after the deadline it was given, then its answer is no longer awaited. */
+const GRACE_MS = 500
+
+/** Peers are not asked again for a chunk that they failed to bring for this long. */
+const REFUSED_FOR_MS = 5_000
+
+interface Membership {
+  readonly joinedAt: number
+  ticket: SwarmTicket
+  status: SwarmStatus | undefined
+  readonly refusedAt: Map<ChunkIndex, number>
+}
+
+export interface MeshClientEvents {
+  /** Posts to all pages. */
+  broadcast(message: WorkerMessage): void
+  uploaded(bytes: number): void
+  changed(): void
+}
+
+/**
+ * The worker's end of the bridge to the page that hosts the mesh. Every call has a deadline;
+ * a missed one means that the host is gone, and another is called for.
+ */
+export class MeshClient {
+  readonly #events: MeshClientEvents
+  #host: Remote<MeshHost> | undefined
+  #hostPorts: readonly MessagePort[] = []
+  #calledAt = Number.NEGATIVE_INFINITY
+  readonly #members = new Map<InfoHash, Membership>()
+  readonly #bell = new Bell()
+
+  constructor(events: MeshClientEvents) {
+    this.#events = events
+  }
+
+  /** Peers over all swarms. */
+  get peers(): number {
+    return [...this.#members.values()].reduce((sum, { status }) => sum + (status?.peers ?? 0), 0)
+  }
+
+  status(swarm: InfoHash): SwarmStatus | undefined {
+    return this.#members.get(swarm)?.status
+  }
+
+  sinceJoinMs(swarm: InfoHash): number {
+    return Date.now() - (this.#members.get(swarm)?.joinedAt ?? Date.now())
+  }
+
+  wasRefused(swarm: InfoHash, chunk: ChunkIndex): boolean {
+    const at = this.#members.get(swarm)?.refusedAt.get(chunk)
+    return at !== undefined && Date.now() - at < REFUSED_FOR_MS
+  }
+
+  /** A page offers itself as host, or offers itself anew. */
+  accept(calls: MessagePort, events: MessagePort): void {
+    for (const port of this.#hostPorts) port.close()
+    this.#hostPorts = [calls, events]
+    this.#host = wrap<MeshHost>(calls)
+    events.onmessage = (event: MessageEvent<MeshEvent>) => this.#onEvent(event.data)
+    for (const member of this.#members.values()) this.#enter(member)
+  }
+
+  /** Takes part in a swarm from now on; calls for a host when there is none. */
+  join(ticket: SwarmTicket): void {
+    const known = this.#members.get(ticket.infoHash)
+    if (known && (known.status?.phase !== 'down' || this.#host)) return
+    const member: Membership = { joinedAt: Date.now(), ticket, status: JOINING, refusedAt: new Map() }
+    this.#members.set(ticket.infoHash, member)
+    if (this.#host) this.#enter(member)
+    else this.#callForHost()
+  }
+
+  /** Resolves with verified bytes, or undefined when peers do not bring the chunk in time. */
+  async fetchChunk(infoHash: InfoHash, chunk: ChunkIndex, deadlineMs: number): Promise<ArrayBuffer | undefined> {
+    const bytes = await this.#call((host) => host.fetchChunk({ infoHash, chunk, deadlineMs }), deadlineMs + GRACE_MS)
+    if (!bytes) this.#members.get(infoHash)?.refusedAt.set(chunk, Date.now())
+    return bytes
+  }
+
+  /** Peers are not wanted for this chunk any more, for they were too slow. */
+  cancelChunk(infoHash: InfoHash, chunk: ChunkIndex): void {
+    this.#members.get(infoHash)?.refusedAt.set(chunk, Date.now())
+    void this.#call((host) => host.cancelChunk(infoHash, chunk))
+  }
+
+  stored(infoHash: InfoHash, chunks: ChunkSpan): void {
+    if (this.#members.has(infoHash)) void this.#call((host) => host.stored(infoHash, chunks))
+  }
+
+  dropped(infoHash: InfoHash): void {
+    if (this.#members.has(infoHash)) void this.#call((host) => host.dropped(infoHash))
+  }
+
+  leave(infoHash: InfoHash): void {
+    if (this.#members.delete(infoHash)) void this.#call((host) => host.leave(infoHash))
+  }
+
+  setSharing(sharing: boolean): void {
+    void this.#call((host) => host.setSharing(sharing))
+  }
+
+  /** Resolves when something of the mesh has changed, or after `ms`. */
+  async change(ms: number): Promise<void> {
+    await this.#bell.next(ms)
+  }
+
+  #enter(member: Membership): void {
+    const { ticket } = member
+    void this.#call((host) => host.join(ticket)).then((status) => {
+      if (this.#members.get(ticket.infoHash) === member) this.#setStatus(member, status ?? DOWN)
+    })
+  }
+
+  #onEvent(event: MeshEvent): void {
+    const member = this.#members.get(event.infoHash)
+    if (member) this.#setStatus(member, event.status)
+  }
+
+  #setStatus(member: Membership, status: SwarmStatus): void {
+    this.#events.uploaded(status.uploaded - (member.status?.uploaded ?? 0))
+    member.status = status
+    if (member.refusedAt.size > 4096) member.refusedAt.clear()
+    this.#bell.ring()
+    this.#events.changed()
+  }
+
+  /** Calls the host; undefined when there is none, it fails or does not answer in time. */
+  async #call<T>(work: (host: Remote<MeshHost>) => Promise<T>, deadlineMs = CALL_DEADLINE_MS): Promise<T | undefined> {
+    const host = this.#host
+    if (!host) {
+      this.#callForHost()
+      return undefined
+    }
+    try {
+      return await withDeadline(work(host), deadlineMs)
+    } catch {
+      this.#lose(host)
+      return undefined
+    }
+  }
+
+  #lose(host: Remote<MeshHost>): void {
+    if (this.#host !== host) return
+    for (const port of this.#hostPorts) port.close()
+    this.#host = undefined
+    this.#hostPorts = []
+    for (const member of this.#members.values())
+      this.#setStatus(member, { ...DOWN, uploaded: member.status?.uploaded ?? 0 })
+    this.#callForHost()
+  }
+
+  #callForHost(): void {
+    if (this.#members.size === 0 || Date.now() - this.#calledAt < CALL_AGAIN_MS) return
+    this.#calledAt = Date.now()
+    this.#events.broadcast({ tributary: 'need-host' })
+  }
+}
+
+const JOINING: SwarmStatus = { phase: 'joining', peers: 0, available: new Uint8Array(0), uploaded: 0 }
+const DOWN: SwarmStatus = { phase: 'down', peers: 0, available: new Uint8Array(0), uploaded: 0 }

@@ -1,0 +1,162 @@
+import { type ByteSpan, bytesOfChunk } from '../protocol/geometry.ts'
+import type { ManifestFile } from '../protocol/manifest.ts'
+import type { ChunkIndex } from '../protocol/units.ts'
+import { Bell } from './bell.ts'
+import { BEHIND_BYTES, type Demands } from './demand.ts'
+import type { ChunkSlot } from './slot.ts'
+import type { SwarmCache } from './swarm-cache.ts'
+
+/** A reader that has paused for this long finds its transfer closed, and gets another when it reads on. */
+const MAX_PAUSE_MS = 60_000
+
+export interface OriginRunOptions {
+  readonly file: ManifestFile
+  readonly cache: SwarmCache
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>
+  /** The bytes that `body` has. */
+  readonly span: ByteSpan
+  /** Where the run stops though `body` has more. */
+  readonly end: number
+  /** Undefined: the body is read as fast as it comes, for somebody else paces it. */
+  readonly demands: Demands | undefined
+  /** Whether bytes may be read before their chunk is verified. */
+  readonly flowing: boolean
+  readonly received: (bytes: number) => void
+}
+
+/** One origin response on its way into slots. It owns the chunk it is at, and claims the next one when it gets there. */
+export class OriginRun {
+  readonly #options: OriginRunOptions
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>
+  readonly #bell = new Bell()
+  #position: number
+  #slot: ChunkSlot | undefined
+  #chunk: ChunkIndex
+  #stopped = false
+  /** Settles when the run is over; never rejects. */
+  readonly done: Promise<void>
+
+  constructor(options: OriginRunOptions) {
+    this.#options = options
+    this.#position = options.span.start
+    this.#chunk = this.#chunkAt(options.span.start)
+    this.#reader = options.body.getReader()
+    this.done = this.#run()
+  }
+
+  /** First byte that has not arrived. */
+  get position(): number {
+    return this.#position
+  }
+
+  get file(): ManifestFile {
+    return this.#options.file
+  }
+
+  get end(): number {
+    return Math.min(this.#options.end, this.#options.span.end)
+  }
+
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  /** Resolves when bytes have arrived or the run has stopped, or after `ms`. */
+  async progress(ms: number): Promise<void> {
+    await this.#bell.next(ms)
+  }
+
+  /** Whether the run will get to the byte at `position` soon. */
+  leadsTo(position: number): boolean {
+    return (
+      !this.#stopped && position < this.end && position >= this.#position && position - this.#position <= BEHIND_BYTES
+    )
+  }
+
+  /** Ends the run; a chunk that is not whole is lost. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#slot?.lose()
+    this.#reader.cancel().catch(() => {})
+    this.#bell.ring()
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#stopped && this.#position < this.end && (await this.#mayGoOn())) {
+        const { done, value } = await this.#reader.read()
+        if (done) break
+        this.#options.received(value.length)
+        this.#take(value)
+        this.#bell.ring()
+      }
+    } catch {
+      // The connection broke: readers see the lost slot, and go on from the bytes that did arrive.
+    } finally {
+      this.stop()
+    }
+  }
+
+  /** Lets an unpaced run pass; a paced one waits here while nobody wants its next byte, and ends when nobody reads. */
+  async #mayGoOn(): Promise<boolean> {
+    const { demands, file } = this.#options
+    if (!demands) return true
+    const giveUpAt = Date.now() + MAX_PAUSE_MS
+    while (!this.#slot?.waiting && !demands.wants(file, this.#position)) {
+      if (this.#stopped || !demands.anyOn(file) || Date.now() >= giveUpAt) return false
+      await demands.change(giveUpAt - Date.now())
+    }
+    return true
+  }
+
+  #take(arrived: Uint8Array): void {
+    let bytes = arrived.subarray(0, this.end - this.#position)
+    while (bytes.length > 0 && !this.#stopped) {
+      this.#chunk = this.#chunkAt(this.#position)
+      const { end } = bytesOfChunk(this.#options.file, this.#chunk)
+      const part = bytes.subarray(0, end - this.#position)
+      if (!this.#place(part)) return
+      this.#position += part.length
+      bytes = bytes.subarray(part.length)
+      if (this.#position === end) this.#finishChunk()
+    }
+  }
+
+  /** Puts bytes into the chunk's slot. Returns false when the run has met a chunk that somebody else has. */
+  #place(part: Uint8Array): boolean {
+    const { cache, file, demands, flowing } = this.#options
+    const offset = this.#position - bytesOfChunk(file, this.#chunk).start
+    if (!this.#slot && cache.isFree(this.#chunk) && cache.leftover(this.#chunk) === offset)
+      this.#slot = cache.claim(file, this.#chunk, 'origin')
+    else if (!this.#slot && offset === 0 && cache.isFree(this.#chunk)) {
+      const lost = cache.slot(this.#chunk)
+      if (lost) cache.release(this.#chunk, lost)
+      this.#slot = cache.claim(file, this.#chunk, 'origin')
+    }
+    if (this.#slot) this.#slot.append(part, flowing)
+    else if (demands) {
+      this.stop()
+      return false
+    }
+    return true
+  }
+
+  #finishChunk(): void {
+    const slot = this.#slot
+    const chunk = this.#chunk
+    this.#slot = undefined
+    if (!slot) return
+    const { cache, file } = this.#options
+    // A verifier that cannot be had leaves the chunk unverified: it passes by, and is not stored.
+    cache.settle(file, chunk, slot).then(
+      (good) => good || this.stop(),
+      () => cache.release(chunk, slot),
+    )
+  }
+
+  #chunkAt(position: number): ChunkIndex {
+    const { file } = this.#options
+    return (file.firstChunk + Math.floor(position / file.chunkSize)) as ChunkIndex
+  }
+}

@@ -1,0 +1,84 @@
+import type { SwarmStatus } from '../protocol/bridge.ts'
+import { type ChunkIndex, MiB } from '../protocol/units.ts'
+
+// Who brings a chunk: the whole policy, as pure functions of what is known at the moment.
+
+/** A media element shows its first frames out of this much; it comes from the origin, which answers at once. */
+export const URGENT_BYTES = 1 * MiB
+
+/** How long a reader that has just started waits for the first peer before the origin goes on. */
+export const JOIN_PATIENCE_MS = 1_500
+
+/** Who may bring a chunk, as far as one reader is concerned. */
+export type Supplier =
+  | { readonly kind: 'origin' }
+  | { readonly kind: 'peers' }
+  | { readonly kind: 'wait'; readonly ms: number }
+
+const ORIGIN: Supplier = { kind: 'origin' }
+const PEERS: Supplier = { kind: 'peers' }
+
+/** What the worker knows of the mesh for one swarm. */
+export interface MeshView {
+  readonly status: SwarmStatus | undefined
+  /** Milliseconds since the swarm was asked for. */
+  readonly sinceJoinMs: number
+  /** Whether peers were asked for this chunk a short time ago, in vain. */
+  readonly refused: boolean
+}
+
+export interface Need {
+  readonly chunk: ChunkIndex
+  readonly media: boolean
+  /** Bytes from where this reader began, or last sought to, up to the chunk. */
+  readonly distance: number
+}
+
+/** Decides who brings a chunk that a reader needs now. */
+export function supplierFor(need: Need, mesh: MeshView): Supplier {
+  if (!need.media || need.distance < URGENT_BYTES) return ORIGIN
+  if (peersHold(need.chunk, mesh)) return PEERS
+  if (isJoining(mesh)) return { kind: 'wait', ms: JOIN_PATIENCE_MS - mesh.sinceJoinMs }
+  return ORIGIN
+}
+
+/** Whether a connected peer would send the chunk, and did not fail to a moment ago. */
+export function peersHold(chunk: ChunkIndex, mesh: MeshView): boolean {
+  if (!mesh.status || mesh.status.phase === 'down' || mesh.refused) return false
+  return ((mesh.status.available[chunk >>> 3] ?? 0) & (0x80 >>> (chunk & 7))) !== 0
+}
+
+function isJoining(mesh: MeshView): boolean {
+  return mesh.status?.phase === 'joining' && mesh.sinceJoinMs < JOIN_PATIENCE_MS
+}
+
+/** Whether peers may yet take part: then origin requests are kept short, so that few bytes come twice. */
+export function peersMayHelp(mesh: MeshView): boolean {
+  return (mesh.status?.peers ?? 0) > 0 || isJoining(mesh)
+}
+
+/** The most bytes that one origin request asks for. */
+export function originSpan(media: boolean, mesh: MeshView): number {
+  if (peersMayHelp(mesh)) return media ? URGENT_BYTES : 2 * MiB
+  return media || mesh.status?.phase === 'up' ? 4 * MiB : 16 * MiB
+}
+
+/** How far ahead of a reader peers are asked. */
+export function lookahead(media: boolean): number {
+  return media ? 8 * MiB : 32 * MiB
+}
+
+/** Bytes that are asked from peers at the same time. */
+export const PEER_FLIGHT_BYTES = 4 * MiB
+
+/** A download's peers begin this far ahead: what lies nearer comes from the origin before they could answer. */
+export const PEERS_FROM_BYTES = 2 * MiB
+
+/** Peers are given this long for a chunk; a reader that waits for it is less patient. */
+export const PEER_DEADLINE_MS = 10_000
+
+/** How long a reader waits for a chunk that a peer is sending before the origin takes over. */
+export const PEER_PATIENCE_MS = 1_000
+
+/** How long an origin response may be silent before it is given up and asked for anew. */
+export const ORIGIN_PATIENCE_MS = 15_000

@@ -1,0 +1,61 @@
+import { DOWNLOAD_PARAMETER } from '../protocol/bridge.ts'
+
+/** Never served from chunks: what runs with the site's authority, or what is not a file's content. */
+const EXCLUDED_DESTINATIONS = new Set<string>([
+  'audioworklet',
+  'font',
+  'frame',
+  'json',
+  'manifest',
+  'paintworklet',
+  'report',
+  'script',
+  'serviceworker',
+  'sharedworker',
+  'style',
+  'worker',
+  'xslt',
+])
+
+/** Headers that make an answer depend on more than the URL and the range. */
+const EXCLUDED_HEADERS = [
+  'authorization',
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+] as const
+
+/**
+ * Whether a request may be for a file of ours, told from the request alone: the manifest may not be in memory yet.
+ * Synchronous and cheap, for it sees every request of the site.
+ */
+export function mightServe(request: Request, siteRoot: string): boolean {
+  if (request.method !== 'GET' || !request.url.startsWith(siteRoot)) return false
+  if (EXCLUDED_DESTINATIONS.has(request.destination) || request.cache === 'only-if-cached') return false
+  return !EXCLUDED_HEADERS.some((name) => request.headers.has(name))
+}
+
+export interface Target {
+  /** The URL as the origin knows it. */
+  readonly url: string
+  /** Set for a download that a page leads through the worker: the name to save it under, perhaps empty. */
+  readonly downloadName: string | undefined
+}
+
+/** Takes our own parameter off a URL. */
+export function targetOf(requestUrl: string): Target {
+  const url = new URL(requestUrl)
+  url.hash = ''
+  const downloadName = url.searchParams.get(DOWNLOAD_PARAMETER) ?? undefined
+  if (downloadName !== undefined) url.searchParams.delete(DOWNLOAD_PARAMETER)
+  return { url: url.href, downloadName }
+}
+
+/** Engines whose media elements go on by themselves after a 206 that is shorter than they asked for. WebKit's do not. */
+const TAKES_SHORT_ANSWERS = /\b(Firefox|Chrome|Chromium)\//
+
+/** Whether a media element asks, and would ask again after a short window of the rest. */
+export function takesWindows(request: Request, userAgent: string): boolean {
+  return (request.destination === 'video' || request.destination === 'audio') && TAKES_SHORT_ANSWERS.test(userAgent)
+}

@@ -1,0 +1,90 @@
+import { Bell } from './bell.ts'
+
+/** How a chunk on its way in stands. `whole`: verified. `lost`: nobody brings it any more. */
+export type SlotState = 'filling' | 'whole' | 'lost'
+
+/**
+ * One chunk on its way in: the one owner of its bytes until they rest in the store.
+ * Origin bytes may be read as they come, peer bytes only once the whole chunk is verified.
+ */
+export class ChunkSlot {
+  readonly source: 'origin' | 'peers'
+  readonly length: number
+  /** Readers that wait for bytes which are not here yet: a paused transfer goes on for them. */
+  waiting = 0
+  /** Where the readable bytes came from may not be mixed with other versions: set when the hash did not match. */
+  mismatched = false
+  readonly #bell = new Bell()
+  #bytes: Uint8Array<ArrayBuffer> | undefined
+  #filled = 0
+  #readable = 0
+  #state: SlotState = 'filling'
+
+  constructor(source: 'origin' | 'peers', length: number) {
+    this.source = source
+    this.length = length
+  }
+
+  get state(): SlotState {
+    return this.#state
+  }
+
+  /** Bytes that may be read, from the chunk's start. */
+  get readable(): number {
+    return this.#readable
+  }
+
+  /** Bytes that have arrived, from the chunk's start. */
+  get filled(): number {
+    return this.#filled
+  }
+
+  /** The bytes that have arrived; a view, never written to again. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes?.subarray(0, this.#filled) ?? new Uint8Array(0)
+  }
+
+  /** Takes bytes in order; at most what is missing. @param flowing whether they may be read before the chunk is verified */
+  append(bytes: Uint8Array, flowing: boolean): void {
+    this.#bytes ??= new Uint8Array(this.length)
+    this.#bytes.set(bytes, this.#filled)
+    this.#filled += bytes.length
+    if (!flowing) return
+    this.#readable = this.#filled
+    this.#bell.ring()
+  }
+
+  /** Takes all bytes at once. */
+  fill(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#bytes = bytes
+    this.#filled = bytes.length
+  }
+
+  /** The bytes match their hash. */
+  verified(): void {
+    this.#state = 'whole'
+    this.#readable = this.#filled
+    this.#bell.ring()
+  }
+
+  /** No more bytes will come. */
+  lose(): void {
+    if (this.#state !== 'filling') return
+    this.#state = 'lost'
+    this.#bell.ring()
+  }
+
+  /**
+   * Waits until bytes beyond `offset` can be read or the slot is lost.
+   * @returns false when nothing changed within `patienceMs`
+   */
+  async beyond(offset: number, patienceMs: number): Promise<boolean> {
+    if (this.#readable > offset || this.#state !== 'filling') return true
+    this.waiting++
+    try {
+      return await this.#bell.next(patienceMs)
+    } finally {
+      this.waiting--
+    }
+  }
+}

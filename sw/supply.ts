@@ -1,0 +1,239 @@
+import { type ByteSpan, bytesOfChunk, type ChunkSpan, chunkLength, chunksCovering } from '../protocol/geometry.ts'
+import type { ManifestFile } from '../protocol/manifest.ts'
+import type { ChunkIndex } from '../protocol/units.ts'
+import { type Demand, Demands } from './demand.ts'
+import { type FileHead, sameVersion } from './head.ts'
+import type { MeshClient } from './mesh-client.ts'
+import { askOrigin, type OriginAnswer } from './origin.ts'
+import { OriginRun } from './origin-run.ts'
+import {
+  lookahead,
+  type MeshView,
+  ORIGIN_PATIENCE_MS,
+  originSpan,
+  PEER_DEADLINE_MS,
+  PEER_FLIGHT_BYTES,
+  PEER_PATIENCE_MS,
+  PEERS_FROM_BYTES,
+  peersHold,
+  supplierFor,
+} from './policy.ts'
+import type { ChunkSlot } from './slot.ts'
+import type { SwarmCache } from './swarm-cache.ts'
+
+/** The origin is asked for its next stretch when this much of the last one is still to come, so that no gap opens. */
+const ASK_EARLY_BYTES = 512 * 1024
+
+/** Requests to the origin in a row that bring nothing, after which a reader gives up. */
+const MAX_FAILURES = 3
+
+/** The origin cannot bring what a reader needs. */
+export class OriginFailed extends Error {
+  override readonly name = 'OriginFailed'
+}
+
+export interface SupplyContext {
+  readonly cache: SwarmCache
+  readonly mesh: MeshClient
+  /** What the origin said of the file before, as far as it is known. */
+  head(file: ManifestFile): FileHead | undefined
+  /** Bytes came from the origin. */
+  received(bytes: number): void
+  /** The origin answered a request of ours. */
+  answered(file: ManifestFile, answer: OriginAnswer): void
+  /** Keeps the worker alive while `work` runs. */
+  extend(work: Promise<unknown>): void
+}
+
+/** A request to the origin that has no response yet. */
+interface Asking {
+  readonly chunks: ChunkSpan
+  readonly answered: Promise<unknown>
+}
+
+/** Brings the chunks of one swarm, for all its readers. Who brings what is decided by policy.ts. */
+export class Supply {
+  readonly demands = new Demands()
+  readonly #context: SupplyContext
+  readonly #runs = new Set<OriginRun>()
+  readonly #asking = new Set<Asking>()
+  #peerBytes = 0
+
+  constructor(context: SupplyContext) {
+    this.#context = context
+  }
+
+  /**
+   * Sees to it that somebody brings the chunk at the demand's position, and waits until that has made a difference.
+   * @throws OriginFailed when the origin is needed and fails
+   */
+  async bring(demand: Demand): Promise<void> {
+    const chunk = chunkAt(demand.file, demand.position)
+    const slot = this.#context.cache.slot(chunk)
+    if (slot && slot.state !== 'lost') return await this.#await(demand, chunk, slot)
+    const supplier = this.#supplierFor(demand, chunk)
+    if (supplier.kind === 'wait') return await this.#context.mesh.change(supplier.ms)
+    if (supplier.kind === 'peers') return this.#askPeers(demand.file, chunk)
+    await this.#fromOrigin(demand, chunk)
+  }
+
+  /** Whether the demand's first byte is for the origin to bring. */
+  startsAtOrigin(demand: Demand): boolean {
+    return this.#supplierFor(demand, chunkAt(demand.file, demand.position)).kind === 'origin'
+  }
+
+  /** Takes up an origin response: its bytes become chunks. `paced`: no faster than readers want them. */
+  adopt(file: ManifestFile, answer: OriginAnswer & { kind: 'bytes' }, end: number, paced: boolean): OriginRun {
+    const { cache, received, extend } = this.#context
+    const known = this.#context.head(file)
+    this.#context.answered(file, answer)
+    const run = new OriginRun({
+      file,
+      cache,
+      body: answer.response.body ?? new ReadableStream(),
+      span: answer.span,
+      end,
+      demands: paced ? this.demands : undefined,
+      flowing: !known || sameVersion(known, answer.head),
+      received,
+    })
+    this.#runs.add(run)
+    extend(run.done.then(() => this.#runs.delete(run)))
+    return run
+  }
+
+  /** Asks ahead of a reader: peers for what lies further on, the origin for its next stretch. */
+  ahead(demand: Demand): void {
+    const { file, media, position, end } = demand
+    const start = position + (media ? 0 : PEERS_FROM_BYTES)
+    const span = { start, end: Math.min(end, position + lookahead(media)) }
+    if (span.start < span.end) this.#askPeersFor(demand, chunksCovering(file, span))
+    this.#askOriginEarly(demand)
+  }
+
+  /** The bytes to ask the origin for, when `chunk` is needed next: whole chunks that nobody else has. */
+  originSpanFor(file: ManifestFile, chunk: ChunkIndex, media: boolean, end: number): ByteSpan {
+    const { cache } = this.#context
+    const start = bytesOfChunk(file, chunk).start + cache.leftover(chunk)
+    const most = Math.min(end, start + originSpan(media, this.#view(chunk)))
+    const wanted = chunksCovering(file, { start, end: Math.max(most, start + 1) })
+    const after = Math.max(cache.freeUntil(chunk, wanted.after), chunk + 1)
+    return { start, end: bytesOfChunk(file, (after - 1) as ChunkIndex).end }
+  }
+
+  async #fromOrigin(demand: Demand, chunk: ChunkIndex): Promise<void> {
+    const { cache } = this.#context
+    for (let failures = 0; failures < MAX_FAILURES; failures++) {
+      const before = cache.leftover(chunk)
+      const run = this.#runTo(demand.file, chunk) ?? (await this.#startRun(demand, chunk))
+      if (run) await this.#firstBytes(run)
+      if (!cache.isFree(chunk) || cache.leftover(chunk) > before) return
+    }
+    throw new OriginFailed(`the origin does not bring ${demand.file.path}`)
+  }
+
+  #runTo(file: ManifestFile, chunk: ChunkIndex): OriginRun | undefined {
+    const position = bytesOfChunk(file, chunk).start + this.#context.cache.leftover(chunk)
+    return [...this.#runs].find((run) => run.file === file && run.leadsTo(position))
+  }
+
+  /** Asks the origin; undefined when it could not be reached, or when somebody else asks for that chunk already. */
+  async #startRun(demand: Demand, chunk: ChunkIndex): Promise<OriginRun | undefined> {
+    const asked = [...this.#asking].find(({ chunks }) => chunks.first <= chunk && chunk < chunks.after)
+    if (asked) {
+      await asked.answered
+      return this.#runTo(demand.file, chunk)
+    }
+    const span = this.originSpanFor(demand.file, chunk, demand.media, demand.end)
+    const request = askOrigin({ ...demand.access, file: demand.file, span }).catch(() => undefined)
+    const asking = { chunks: chunksCovering(demand.file, span), answered: request }
+    this.#asking.add(asking)
+    const answer = await request
+    this.#asking.delete(asking)
+    if (!answer) return undefined
+    if (answer.kind === 'bytes' && answer.span.start === span.start)
+      return this.adopt(demand.file, answer, span.end, !demand.media)
+    answer.response.body?.cancel().catch(() => {})
+    this.#context.answered(demand.file, answer)
+    throw new OriginFailed(`the origin answers ${answer.response.status} for ${demand.file.path}`)
+  }
+
+  /** Waits until the run has brought something or is over. */
+  async #firstBytes(run: OriginRun): Promise<void> {
+    const before = run.position
+    const giveUpAt = Date.now() + ORIGIN_PATIENCE_MS
+    while (!run.stopped && run.position === before && Date.now() < giveUpAt) await run.progress(giveUpAt - Date.now())
+    if (run.position === before) run.stop()
+  }
+
+  /** Waits for a chunk that somebody brings; a transfer that is silent for too long loses it. */
+  async #await(demand: Demand, chunk: ChunkIndex, slot: ChunkSlot): Promise<void> {
+    const { cache, mesh } = this.#context
+    const offset = demand.position - bytesOfChunk(demand.file, chunk).start
+    if (await slot.beyond(offset, slot.source === 'peers' ? PEER_PATIENCE_MS : ORIGIN_PATIENCE_MS)) return
+    if (slot.source === 'peers') mesh.cancelChunk(cache.swarm.infoHash, chunk)
+    if (slot.source === 'origin') this.#runTo(demand.file, chunk)?.stop()
+    cache.release(chunk, slot)
+  }
+
+  #askPeersFor(demand: Demand, chunks: ChunkSpan): void {
+    for (let chunk: number = chunks.first; chunk < chunks.after; chunk++) {
+      if (this.#peerBytes >= PEER_FLIGHT_BYTES) return
+      const next = chunk as ChunkIndex
+      const free = this.#context.cache.isFree(next) && !this.#runTo(demand.file, next)
+      const wanted = free && (demand.media ? this.#supplierFor(demand, next).kind === 'peers' : true)
+      if (wanted && peersHold(next, this.#view(next))) this.#askPeers(demand.file, next)
+    }
+  }
+
+  #askPeers(file: ManifestFile, chunk: ChunkIndex): void {
+    const { cache, mesh, extend } = this.#context
+    const slot = cache.claim(file, chunk, 'peers')
+    const length = chunkLength(file, chunk)
+    this.#peerBytes += length
+    const fetching = mesh.fetchChunk(cache.swarm.infoHash, chunk, PEER_DEADLINE_MS).then(async (bytes) => {
+      if (slot.state !== 'filling' || bytes?.byteLength !== length) return cache.release(chunk, slot)
+      slot.fill(new Uint8Array(bytes))
+      await cache.settle(file, chunk, slot)
+    })
+    extend(
+      fetching
+        .catch(() => cache.release(chunk, slot))
+        .finally(() => {
+          this.#peerBytes -= length
+          for (const demand of this.demands.all) this.ahead(demand)
+        }),
+    )
+  }
+
+  #askOriginEarly(demand: Demand): void {
+    const { file, media, position } = demand
+    const own = [...this.#runs].find((run) => run.file === file && run.position >= position && !run.stopped)
+    if (!own || own.end - own.position > ASK_EARLY_BYTES) return
+    const next = chunkAt(file, own.end)
+    const inReach = own.end < demand.end && own.end < position + originSpan(media, this.#view(next))
+    if (!inReach || !this.#context.cache.isFree(next) || this.#supplierFor(demand, next).kind !== 'origin') return
+    // Nobody waits for this one: when it fails, the reader that gets here asks again and is told.
+    this.#context.extend(this.#startRun(demand, next).catch(() => undefined))
+  }
+
+  #supplierFor(demand: Demand, chunk: ChunkIndex) {
+    const distance = bytesOfChunk(demand.file, chunk).start - demand.begin
+    return supplierFor({ chunk, media: demand.media, distance }, this.#view(chunk))
+  }
+
+  #view(chunk: ChunkIndex): MeshView {
+    const { mesh, cache } = this.#context
+    const { infoHash } = cache.swarm
+    return {
+      status: mesh.status(infoHash),
+      sinceJoinMs: mesh.sinceJoinMs(infoHash),
+      refused: mesh.wasRefused(infoHash, chunk),
+    }
+  }
+}
+
+/** The chunk that holds the byte of `file` at `position`. */
+export function chunkAt(file: ManifestFile, position: number): ChunkIndex {
+  return (file.firstChunk + Math.floor(position / file.chunkSize)) as ChunkIndex
+}

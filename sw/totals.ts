@@ -1,0 +1,64 @@
+import type { WorkerStats } from '../protocol/bridge.ts'
+import type { ValueStore } from '../store/chunk-store.ts'
+
+type Bytes = { -readonly [K in keyof WorkerStats['bytes']]: number }
+export type ByteSource = keyof Bytes
+
+const KEY = 'totals'
+
+/** A killed worker loses the counts of at most this long. */
+const SAVE_AFTER_MS = 1_000
+
+/** Bytes by source since the store was made. They outlive the worker: pages subtract what they saw at first. */
+export class Totals {
+  readonly #values: ValueStore
+  readonly #onChange: () => void
+  #bytes: Bytes = { cache: 0, peers: 0, origin: 0, uploaded: 0 }
+  #saving: Promise<void> | undefined
+
+  constructor(values: ValueStore, onChange: () => void) {
+    this.#values = values
+    this.#onChange = onChange
+  }
+
+  get bytes(): WorkerStats['bytes'] {
+    return { ...this.#bytes }
+  }
+
+  /** Adds what an earlier worker counted. */
+  async load(): Promise<void> {
+    const saved = await this.#values.get(KEY)
+    if (typeof saved !== 'object' || saved === null) return
+    for (const [name, value] of Object.entries(saved))
+      if (isSource(name, this.#bytes) && typeof value === 'number' && Number.isFinite(value)) this.#bytes[name] += value
+  }
+
+  add(source: ByteSource, bytes: number): void {
+    if (bytes <= 0) return
+    this.#bytes[source] += bytes
+    this.#onChange()
+    this.#saving ??= this.#saveSoon()
+  }
+
+  /** Resolves when what was counted so far is saved; the worker stays alive for it. */
+  saved(): Promise<void> {
+    return this.#saving ?? Promise.resolve()
+  }
+
+  async clear(): Promise<void> {
+    this.#bytes = { cache: 0, peers: 0, origin: 0, uploaded: 0 }
+    await this.#values.delete(KEY)
+    this.#onChange()
+  }
+
+  async #saveSoon(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, SAVE_AFTER_MS))
+    this.#saving = undefined
+    // Counters are not worth an error: without a store they start anew with the next worker.
+    await this.#values.set(KEY, this.bytes).catch(() => {})
+  }
+}
+
+function isSource(name: string, bytes: Bytes): name is ByteSource {
+  return name in bytes
+}

@@ -1,0 +1,153 @@
+import { expose } from 'comlink'
+import { clientsClaim } from 'workbox-core/clientsClaim.js'
+import { registerQuotaErrorCallback } from 'workbox-core/registerQuotaErrorCallback.js'
+import {
+  KEEPALIVE_MS,
+  type PageMessage,
+  STATS_INTERVAL_MS,
+  type WorkerControl,
+  type WorkerMessage,
+} from '../protocol/bridge.ts'
+import { Accelerator } from './accelerator.ts'
+import { mightServe } from './route.ts'
+
+declare const self: ServiceWorkerGlobalScope
+
+/** File name under which the worker is registered when it is not a guest in the site's own worker. */
+const OWN_NAME = /\/tributary-sw\.js$/
+
+/** Pages are asked to keep the worker alive for this long at a time. */
+const KEEPALIVE_FOR_MS = 3 * KEEPALIVE_MS
+
+/** The service worker's events, and nothing else: what to do is the accelerator's business. */
+export class TributaryWorker {
+  readonly siteRoot = self.registration.scope
+  #opening: Promise<Accelerator> | undefined
+  #statsTimer: ReturnType<typeof setTimeout> | undefined
+  #streams = 0
+  #keepaliveTimer: ReturnType<typeof setInterval> | undefined
+
+  /** Listens to all that a worker is told. Must be called while the script is first evaluated. */
+  listen(): void {
+    if (OWN_NAME.test(self.location.pathname)) this.#takeOver()
+    this.listenAsGuest()
+    self.addEventListener('fetch', (event) => this.#onFetch(event))
+  }
+
+  /** The same, but requests are led here by somebody else, through `handle`. */
+  listenAsGuest(): void {
+    registerQuotaErrorCallback(async () => (await this.#accelerator()).makeRoomForOthers())
+    self.addEventListener('install', (event) => event.waitUntil(this.#install()))
+    self.addEventListener('message', (event) => this.#onMessage(event))
+  }
+
+  /** Answers a request, or undefined at once when it is not for us. */
+  handle(request: Request, event: ExtendableEvent & { readonly clientId?: string }): Promise<Response> | undefined {
+    if (!mightServe(request, this.siteRoot)) return undefined
+    const opening = this.#accelerator()
+    const response = opening.then((accelerator) => accelerator.respond(request, event.clientId ?? ''))
+    const idle = () => opening.then(({ lifetime }) => lifetime.idle())
+    event.waitUntil(response.then(idle, idle))
+    return response
+  }
+
+  /** A worker of our own serves the pages that are open already; a guest leaves that to its host. */
+  #takeOver(): void {
+    self.addEventListener('install', () => void self.skipWaiting())
+    clientsClaim()
+  }
+
+  #accelerator(): Promise<Accelerator> {
+    this.#opening ??= Accelerator.open({
+      siteRoot: this.siteRoot,
+      broadcast: (message) => void broadcast(message),
+      statsChanged: () => this.#reportStats(),
+      streaming: () => this.#streaming(),
+    })
+    return this.#opening
+  }
+
+  async #install(): Promise<void> {
+    const { site } = await this.#accelerator()
+    await site.revalidate()
+  }
+
+  #onFetch(event: FetchEvent): void {
+    const response = this.handle(event.request, event)
+    // Whatever goes wrong before the first byte ends in what the origin itself would have answered.
+    if (response) event.respondWith(response.catch(() => fetch(event.request)))
+  }
+
+  #onMessage(event: ExtendableMessageEvent): void {
+    const message: unknown = event.data
+    if (!isPageMessage(message)) return
+    if (message.tributary === 'keepalive') return
+    event.waitUntil(
+      this.#accelerator().then((accelerator) => {
+        if (message.tributary === 'host') accelerator.mesh.accept(message.calls, message.events)
+        else expose(controlOf(accelerator), message.port)
+      }),
+    )
+  }
+
+  #reportStats(): void {
+    this.#statsTimer ??= setTimeout(() => {
+      this.#statsTimer = undefined
+      void this.#accelerator().then((accelerator) => broadcast({ tributary: 'stats', stats: accelerator.stats() }))
+    }, STATS_INTERVAL_MS)
+  }
+
+  /** While answers are streamed, pages are asked to keep the worker alive: Firefox kills it after 30 s otherwise. */
+  #streaming(): () => void {
+    this.#streams++
+    const ask = () => void broadcast({ tributary: 'keep-alive', forMs: KEEPALIVE_FOR_MS })
+    if (!this.#keepaliveTimer) {
+      ask()
+      this.#keepaliveTimer = setInterval(ask, KEEPALIVE_MS)
+    }
+    let over = false
+    return () => {
+      if (over) return
+      over = true
+      if (--this.#streams > 0) return
+      clearInterval(this.#keepaliveTimer)
+      this.#keepaliveTimer = undefined
+    }
+  }
+}
+
+function controlOf(accelerator: Accelerator): WorkerControl {
+  return {
+    stats: async () => accelerator.stats(),
+    state: async () => accelerator.state(),
+    setMode: (mode) => accelerator.setMode(mode),
+    setSharing: (sharing) => accelerator.setSharing(sharing),
+    clear: () => accelerator.clear(),
+    serves: async (url) => accelerator.serves(url),
+  }
+}
+
+async function broadcast(message: WorkerMessage): Promise<void> {
+  const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
+  for (const page of pages) if (page.url.startsWith(self.registration.scope)) page.postMessage(message)
+}
+
+/** Messages of the site's own scripts to its worker pass by. */
+function isPageMessage(value: unknown): value is PageMessage {
+  if (typeof value !== 'object' || value === null || !('tributary' in value)) return false
+  switch (value.tributary) {
+    case 'keepalive':
+      return true
+    case 'control':
+      return 'port' in value && value.port instanceof MessagePort
+    case 'host':
+      return (
+        'calls' in value &&
+        value.calls instanceof MessagePort &&
+        'events' in value &&
+        value.events instanceof MessagePort
+      )
+    default:
+      return false
+  }
+}
