@@ -1,8 +1,7 @@
-import { type Bencodable, type BencodeDictionary, compareBytes, writeBencode } from './bencode-writer.ts'
 import { chunkCountOf } from './geometry.ts'
-import { toHex } from './hex.ts'
 import { HASH_LENGTH, merkleRoot, type Sha256Sync } from './merkle.ts'
 import { BLOCK_SIZE } from './units.ts'
+import { type Bencodable, encodeBencoded, latin1 } from './wire/bencode.ts'
 
 // Hybrid torrents: BEP 3 (v1), BEP 47 (padding files, so that every file starts on a chunk boundary) and BEP 52 (v2) in one.
 
@@ -47,27 +46,20 @@ export interface Metainfo {
 export function buildMetainfo(content: TorrentContent, links: TorrentLinks, sha256: Sha256Sync): Metainfo {
   const roots = content.files.map((file) => piecesRoot(file.chunkHashes, content.chunkSize, sha256))
   const info = infoDictionary(content, roots)
-  const layers = new Map<Uint8Array, Bencodable>()
-  const listed = new Set<string>()
+  const layers = emptyDictionary()
   for (const [i, file] of content.files.entries()) {
     const root = roots[i]
-    // Files with the same bytes share a root, and a key may occur once.
-    if (!root || file.size <= content.chunkSize || listed.has(toHex(root))) continue
-    listed.add(toHex(root))
-    layers.set(root, file.chunkHashes)
+    if (root && file.size > content.chunkSize) layers[latin1(root)] = file.chunkHashes
   }
   const [first] = links.announce
-  const torrent = new Map<string, Bencodable>([
-    ['info', info],
-    ['piece layers', layers],
-  ])
-  if (first !== undefined)
-    torrent.set('announce', first).set(
-      'announce-list',
-      links.announce.map((url) => [url]),
-    )
-  if (links.webSeeds.length > 0) torrent.set('url-list', links.webSeeds)
-  return { info: writeBencode(info), torrent: writeBencode(torrent) }
+  const torrent = {
+    // Each tracker in a tier of its own (BEP 12): clients try them in this order.
+    ...(first !== undefined && { announce: first, 'announce-list': links.announce.map((url) => [url]) }),
+    info,
+    'piece layers': layers,
+    ...(links.webSeeds.length > 0 && { 'url-list': links.webSeeds }),
+  }
+  return { info: encodeBencoded(info), torrent: encodeBencoded(torrent) }
 }
 
 /** Root over a file's chunk hashes (BEP 52): the file's identity, whatever its chunk size. */
@@ -82,67 +74,70 @@ export function piecesRoot(chunkHashes: Uint8Array, chunkSize: number, sha256: S
 
 /** Order of files within a torrent: that of the v2 file tree, segment by segment as raw UTF-8 (BEP 52). */
 export function compareTorrentPaths(a: readonly string[], b: readonly string[]): number {
-  const encoder = new TextEncoder()
   for (const [i, segment] of a.entries()) {
     const other = b[i]
     if (other === undefined) return 1
-    const order = compareBytes(encoder.encode(segment), encoder.encode(other))
-    if (order !== 0) return order
+    const [left, right] = [keyOf(segment), keyOf(other)]
+    if (left !== right) return left < right ? -1 : 1
   }
   return a.length - b.length
 }
 
-function infoDictionary(content: TorrentContent, roots: readonly Uint8Array[]): BencodeDictionary {
+type Dictionary = Record<string, Bencodable>
+
+/** Without a prototype, so that a file may be called `__proto__`. */
+function emptyDictionary(): Dictionary {
+  return Object.create(null)
+}
+
+const encoder = new TextEncoder()
+
+/** A name as a dictionary key: its UTF-8 bytes, one a character, as `encodeBencoded` takes keys. */
+function keyOf(name: string): string {
+  return latin1(encoder.encode(name))
+}
+
+function infoDictionary(content: TorrentContent, roots: readonly Uint8Array[]): Dictionary {
   const { name, chunkSize, files } = content
   const [only] = files
   const single = files.length === 1 && only?.path.length === 1 && only.path[0] === name
-  return new Map<string, Bencodable>([
-    ['file tree', fileTree(files, roots)],
-    ['meta version', 2],
-    ['name', name],
-    ['piece length', chunkSize],
-    ['pieces', concatenate(files.map((file) => file.sha1Pieces))],
-    single ? ['length', only.size] : ['files', v1Files(files, chunkSize)],
-  ])
+  return {
+    'file tree': fileTree(files, roots),
+    'meta version': 2,
+    name,
+    'piece length': chunkSize,
+    pieces: concatenate(files.map((file) => file.sha1Pieces)),
+    ...(single ? { length: only.size } : { files: v1Files(files, chunkSize) }),
+  }
 }
 
-type MutableTree = Map<string, MutableTree | BencodeDictionary>
-
-function fileTree(files: readonly TorrentFile[], roots: readonly Uint8Array[]): BencodeDictionary {
-  const tree: MutableTree = new Map()
+function fileTree(files: readonly TorrentFile[], roots: readonly Uint8Array[]): Dictionary {
+  const tree = emptyDictionary()
+  const folders = new Map<string, Dictionary>([['', tree]])
   for (const [i, file] of files.entries()) {
-    let node = tree
-    for (const segment of file.path) {
-      const next: MutableTree = (node.get(segment) as MutableTree | undefined) ?? new Map()
-      node.set(segment, next)
-      node = next
-    }
-    node.set(
-      '',
-      new Map<string, Bencodable>([
-        ['length', file.size],
-        ['pieces root', roots[i] ?? new Uint8Array()],
-      ]),
-    )
+    const leaf = folderAt(file.path, folders)
+    leaf[''] = { length: file.size, 'pieces root': roots[i] ?? new Uint8Array() }
   }
   return tree
+}
+
+/** The dictionary of a path, made with those above it where it is missing. */
+function folderAt(path: readonly string[], folders: Map<string, Dictionary>): Dictionary {
+  const known = folders.get(path.join('/'))
+  if (known) return known
+  const folder = emptyDictionary()
+  folderAt(path.slice(0, -1), folders)[keyOf(path.at(-1) ?? '')] = folder
+  folders.set(path.join('/'), folder)
+  return folder
 }
 
 /** The v1 file list, each file but the last followed by the padding up to the next chunk boundary (BEP 47). */
 function v1Files(files: readonly TorrentFile[], chunkSize: number): Bencodable[] {
   return files.flatMap((file, i) => {
-    const entry = new Map<string, Bencodable>([
-      ['length', file.size],
-      ['path', file.path],
-    ])
+    const entry = { length: file.size, path: file.path }
     const padding = chunkCountOf(file.size, chunkSize) * chunkSize - file.size
     if (padding === 0 || i === files.length - 1) return [entry]
-    const pad = new Map<string, Bencodable>([
-      ['attr', 'p'],
-      ['length', padding],
-      ['path', ['.pad', String(padding)]],
-    ])
-    return [entry, pad]
+    return [entry, { attr: 'p', length: padding, path: ['.pad', String(padding)] }]
   })
 }
 
