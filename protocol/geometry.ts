@@ -32,12 +32,11 @@ export function chunksOfFile(file: Placement): ChunkSpan {
   return chunksCovering(file, { start: 0, end: file.size })
 }
 
-/** Smallest run of whole chunks that covers `span` of the file. */
+/** Smallest run of whole chunks that covers `span` of the file; empty for an empty span. */
 export function chunksCovering(file: Placement, span: ByteSpan): ChunkSpan {
-  return {
-    first: (file.firstChunk + Math.floor(span.start / file.chunkSize)) as ChunkIndex,
-    after: (file.firstChunk + Math.ceil(span.end / file.chunkSize)) as ChunkIndex,
-  }
+  const first = file.firstChunk + Math.floor(span.start / file.chunkSize)
+  const after = span.start < span.end ? file.firstChunk + Math.ceil(span.end / file.chunkSize) : first
+  return { first: first as ChunkIndex, after: after as ChunkIndex }
 }
 
 /** The bytes of the file that `chunk` holds. The last chunk of a file may be short. */

@@ -49,9 +49,13 @@ export interface Manifest {
   readonly swarms: readonly SwarmManifest[]
 }
 
-/** Never served from chunks, whatever a manifest says: these run with the site's authority. */
+/**
+ * Never served from chunks, whatever a manifest says: these run with the site's authority. All of XML is among them,
+ * for any XML document may hold scripts of the XHTML namespace; so are the old names of JavaScript that browsers still
+ * run (WHATWG MIME Sniffing section 4.6).
+ */
 const EXECUTABLE_TYPES =
-  /^(text\/html|application\/xhtml\+xml|text\/css|image\/svg\+xml|[a-z]+\/(x-)?(javascript|ecmascript)|text\/xml|application\/xml|application\/wasm)\b/i
+  /^(text\/(html|css|xml|xsl)|application\/(xml|wasm)|[\w.-]+\/[\w.+-]*\+xml|[\w.-]+\/(x-)?(java|ecma|live|j)script[\d.]*)(?![\w.+-])/i
 
 export function isExecutableType(type: string): boolean {
   return EXECUTABLE_TYPES.test(type.trim())
@@ -222,7 +226,8 @@ function countAt(value: unknown, at: string): number {
 function pathAt(value: unknown, at: string): string {
   const path = stringAt(value, at)
   const bad = path.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')
-  if (bad || path.includes('\\') || path.includes('\0'))
+  // A lone surrogate has no UTF-8, so no URL can name such a file.
+  if (bad || /[\\\0\p{Surrogate}]/u.test(path))
     throw new ManifestError(at, `must be a plain relative path, is ${shown(path)}`)
   return path
 }
@@ -230,7 +235,8 @@ function pathAt(value: unknown, at: string): string {
 function trackerUrlAt(value: unknown, at: string): string {
   const url = stringAt(value, at)
   // A path alone (`/announce`) means the site's own host, whatever it is called today.
-  if (!/^(wss?:\/\/|\/)\S+$/i.test(url)) throw new ManifestError(at, `must be a ws: or wss: URL, is ${shown(url)}`)
+  if (!/^(wss?:\/\/|\/(?![/\\]))\S+$/i.test(url))
+    throw new ManifestError(at, `must be a ws: or wss: URL, is ${shown(url)}`)
   return url
 }
 

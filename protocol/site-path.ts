@@ -11,7 +11,9 @@ export function urlOfPath(path: string, siteRoot: string): string {
  * @param siteRoot URL of the directory that holds the manifest, ending in `/`
  */
 export function pathOfUrl(url: string, siteRoot: string, ignorableParameters: readonly string[]): string | undefined {
-  const { origin, pathname, searchParams } = new URL(url)
+  const parsed = parsedUrl(url)
+  if (!parsed) return undefined
+  const { origin, pathname, searchParams } = parsed
   const root = new URL(siteRoot)
   if (origin !== root.origin || !pathname.startsWith(root.pathname)) return undefined
   for (const name of searchParams.keys()) if (!ignorableParameters.includes(name)) return undefined
@@ -19,6 +21,15 @@ export function pathOfUrl(url: string, siteRoot: string, ignorableParameters: re
   // An encoded slash would make two different URLs look like one path.
   if (segments.some((segment) => segment === undefined || segment === '' || segment.includes('/'))) return undefined
   return segments.join('/')
+}
+
+/** URL.canParse is younger than the browsers we run in. */
+function parsedUrl(url: string): URL | undefined {
+  try {
+    return new URL(url)
+  } catch {
+    return undefined
+  }
 }
 
 function decoded(segment: string): string | undefined {
