@@ -3,6 +3,7 @@ import { toHex } from '../protocol/hex.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
 import type { Clock } from './clock.ts'
+import { fileOfChunk } from './file-of-chunk.ts'
 import { Signalling, type SignallingPhase } from './signalling.ts'
 import { type ReadChunk, SwarmDriver, type VerifyChunk } from './swarm-driver.ts'
 import type { OfferId } from './tracker-messages.ts'
@@ -128,7 +129,7 @@ export class MeshNode {
       infoHash,
       peerId: this.peerId,
       chunkCount,
-      lengthOf: lengthsOf(files),
+      lengthOf: (chunk) => lengthOfChunk(files, chunk),
       random: () => this.#random(),
       sharing: this.#sharing,
       uploadLimit,
@@ -158,17 +159,7 @@ function statusOf({ driver, signalling }: Member): MeshStatus {
   return { phase, peers, available: available.slice(), uploaded }
 }
 
-/** Length of any chunk of a swarm, found by bisection over its files. */
-export function lengthsOf(files: readonly Placement[]): (chunk: ChunkIndex) => number {
-  return (chunk) => {
-    let low = 0
-    let high = files.length
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1
-      if ((files[middle]?.firstChunk ?? 0) <= chunk) low = middle
-      else high = middle
-    }
-    const file = files[low]
-    return file === undefined ? 0 : chunkLength(file, chunk)
-  }
+function lengthOfChunk(files: readonly Placement[], chunk: ChunkIndex): number {
+  const file = fileOfChunk(files, chunk)
+  return file === undefined ? 0 : chunkLength(file, chunk)
 }

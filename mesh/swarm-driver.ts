@@ -58,6 +58,8 @@ export class SwarmDriver {
     }
     const id = ++this.#lastLink as LinkId
     this.#links.set(id, link)
+    this.#handle({ kind: 'linkOpened', link: id, initiator, ...(peerId !== undefined && { peerId }) })
+    if (!this.#links.has(id)) return
     link.listen({
       onMessage: (bytes) => {
         this.#handle({ kind: 'received', link: id, bytes })
@@ -70,7 +72,6 @@ export class SwarmDriver {
         this.#handle({ kind: 'linkClosed', link: id })
       },
     })
-    this.#handle({ kind: 'linkOpened', link: id, initiator, ...(peerId !== undefined && { peerId }) })
   }
 
   /**

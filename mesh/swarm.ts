@@ -181,7 +181,8 @@ export class Swarm {
         this.#forget(input.link, nowMs)
         return
       case 'want':
-        this.#downloader.want(input.chunk, input.deadlineMs, nowMs)
+        if (input.chunk < this.#options.chunkCount) this.#downloader.want(input.chunk, input.deadlineMs, nowMs)
+        else this.#emit({ kind: 'giveUp', chunk: input.chunk })
         return
       case 'unwant':
         this.#downloader.unwant(input.chunk, nowMs)

@@ -24,7 +24,11 @@ const node = {
 }
 
 /** simple-peer and bencode expect Node's globals; the mesh bundle alone carries their stand-ins. */
-const nodeShims = { define: { global: 'globalThis' }, inject: ['page-bridge/node-globals.ts'] }
+const nodeShims = {
+  define: { global: 'globalThis' },
+  inject: ['page-bridge/node-globals.ts'],
+  alias: { debug: './page-bridge/no-debug.cjs' },
+}
 
 // CommonJS packages bundled into an ES module still call require() for Node's own modules.
 const requireBanner = {
@@ -43,6 +47,7 @@ const bundles = [
     outfile: 'dist/tributary-mesh.js',
     format: 'esm',
   },
+  { ...browser, entryPoints: ['page-bridge/monitor.ts'], outfile: 'dist/tributary-monitor.js', format: 'esm' },
   { ...node, entryPoints: ['manifest-tool/bin.ts'], outfile: 'dist/cli.js', banner: requireBanner },
   { ...node, entryPoints: ['manifest-tool/hash-worker.ts'], outfile: 'dist/hash-worker.js', banner: requireBanner },
 ]

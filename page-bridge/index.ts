@@ -1,0 +1,4 @@
+import { ownOptions, start } from './start.ts'
+
+// `<script src="/tributary.js" async></script>`
+start(ownOptions())

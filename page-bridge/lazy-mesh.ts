@@ -1,0 +1,133 @@
+import { expose, transfer } from 'comlink'
+import type { ChunkRequest, MeshEvent, MeshHost, SwarmStatus, SwarmTicket } from '../protocol/bridge.ts'
+import type { ChunkSpan } from '../protocol/geometry.ts'
+import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
+
+/** What `tributary-mesh.js` exports. */
+export interface MeshModule {
+  createMesh(options: MeshOptions): Mesh
+}
+
+export interface MeshOptions {
+  readonly sharing: boolean
+  /** Bytes per second; Infinity for no cap. */
+  readonly uploadLimit: number
+  readonly onStatus: (infoHash: InfoHash, status: SwarmStatus) => void
+}
+
+/** A running mesh. */
+export interface Mesh extends Omit<MeshHost, 'setSharing'> {
+  setSharing(sharing: boolean): void
+  /** Says goodbye to trackers and peers. */
+  close(): void
+}
+
+export interface LazyMeshOptions {
+  readonly load: () => Promise<MeshModule>
+  readonly uploadLimit: number
+  readonly isSharing: () => boolean
+  /** The worker turned upload on or off. */
+  readonly onSharing: (sharing: boolean) => void
+}
+
+/** A first join waits this long for the mesh script; then it goes on in the background. */
+const LOAD_MS = 1_000
+const JOINING: SwarmStatus = { phase: 'joining', peers: 0, available: new Uint8Array(), uploaded: 0 }
+const DOWN: SwarmStatus = { ...JOINING, phase: 'down' }
+
+/**
+ * The MeshHost that a page offers. The mesh itself is loaded when the worker first joins a swarm, so that pages
+ * without videos and downloads never fetch it.
+ */
+export class LazyMesh implements MeshHost {
+  readonly #options: LazyMeshOptions
+  #mesh: Promise<Mesh | undefined> | undefined
+  #events: MessagePort | undefined
+  #calls: MessagePort | undefined
+
+  constructor(options: LazyMeshOptions) {
+    this.#options = options
+  }
+
+  /** New ports for a worker; earlier ones belonged to one that is gone. */
+  ports(): { readonly calls: MessagePort; readonly events: MessagePort } {
+    this.#calls?.close()
+    this.#events?.close()
+    const calls = new MessageChannel()
+    const events = new MessageChannel()
+    expose(this, calls.port1)
+    this.#calls = calls.port1
+    this.#events = events.port1
+    return { calls: calls.port2, events: events.port2 }
+  }
+
+  async join(ticket: SwarmTicket): Promise<SwarmStatus> {
+    const joined = this.#load(true).then(async (mesh) => {
+      const status = (await mesh?.join(ticket)) ?? DOWN
+      this.#post(ticket.infoHash, status)
+      return status
+    })
+    const late = new Promise<SwarmStatus>((resolve) => setTimeout(resolve, LOAD_MS, JOINING))
+    return await Promise.race([joined, late])
+  }
+
+  async leave(infoHash: InfoHash): Promise<void> {
+    await (await this.#load(false))?.leave(infoHash)
+  }
+
+  async fetchChunk(request: ChunkRequest): Promise<ArrayBuffer | undefined> {
+    const bytes = await (await this.#load(false))?.fetchChunk(request)
+    return bytes && transfer(bytes, [bytes])
+  }
+
+  async cancelChunk(infoHash: InfoHash, chunk: ChunkIndex): Promise<void> {
+    await (await this.#load(false))?.cancelChunk(infoHash, chunk)
+  }
+
+  async stored(infoHash: InfoHash, chunks: ChunkSpan): Promise<void> {
+    await (await this.#load(false))?.stored(infoHash, chunks)
+  }
+
+  async dropped(infoHash: InfoHash): Promise<void> {
+    await (await this.#load(false))?.dropped(infoHash)
+  }
+
+  async setSharing(sharing: boolean): Promise<void> {
+    this.#options.onSharing(sharing)
+  }
+
+  /** Whether upload is allowed has changed. */
+  applySharing(allowed: boolean): void {
+    void this.#load(false).then((mesh) => mesh?.setSharing(allowed))
+  }
+
+  close(): void {
+    void this.#load(false).then((mesh) => mesh?.close())
+    this.#mesh = undefined
+  }
+
+  /** The mesh; undefined when it was not needed yet, or its script cannot be loaded. */
+  #load(start: boolean): Promise<Mesh | undefined> {
+    if (this.#mesh === undefined && start) {
+      const loading = this.#start().catch(() => {
+        if (this.#mesh === loading) this.#mesh = undefined // blocked or broken: the next join may try again
+        return undefined
+      })
+      this.#mesh = loading
+    }
+    return this.#mesh ?? Promise.resolve(undefined)
+  }
+
+  async #start(): Promise<Mesh> {
+    const { createMesh } = await this.#options.load()
+    return createMesh({
+      sharing: this.#options.isSharing(),
+      uploadLimit: this.#options.uploadLimit,
+      onStatus: (infoHash, status) => this.#post(infoHash, status),
+    })
+  }
+
+  #post(infoHash: InfoHash, status: SwarmStatus): void {
+    this.#events?.postMessage({ type: 'status', infoHash, status } satisfies MeshEvent)
+  }
+}

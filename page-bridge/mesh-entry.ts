@@ -1,0 +1,115 @@
+import { ChunkCache } from '../mesh/chunk-cache.ts'
+import { MeshNode, type MeshStatus } from '../mesh/mesh-node.ts'
+import type { SwarmTicket } from '../protocol/bridge.ts'
+import { withDeadline } from '../protocol/deadline.ts'
+import type { ChunkSpan } from '../protocol/geometry.ts'
+import { type ChunkIndex, type InfoHash, MiB } from '../protocol/units.ts'
+import type { ChunkStore } from '../store/chunk-store.ts'
+import { openIndexedDb } from '../store/indexeddb.ts'
+import { browserClock, browserTransport, openWebSocket } from './browser-transport.ts'
+import { chunkVerifier } from './chunk-verifier.ts'
+import type { Mesh, MeshOptions } from './lazy-mesh.ts'
+
+/** Stored chunks kept in memory for peers: each is asked for in blocks, often by several peers in a row. */
+const CACHE_BYTES = 32 * MiB
+/** A database that has not answered by then holds nothing for us. */
+const STORE_MS = 3_000
+
+/** Starts the mesh of this page. */
+export function createMesh(options: MeshOptions): Mesh {
+  return new PageMesh(options)
+}
+
+class PageMesh implements Mesh {
+  readonly #options: MeshOptions
+  readonly #node: MeshNode
+  readonly #cache = new ChunkCache(CACHE_BYTES)
+  #store: Promise<ChunkStore | undefined> | undefined
+
+  constructor(options: MeshOptions) {
+    this.#options = options
+    this.#node = new MeshNode({
+      clock: browserClock,
+      randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+      openSocket: openWebSocket,
+      sharing: options.sharing,
+      uploadLimit: options.uploadLimit,
+    })
+  }
+
+  async join(ticket: SwarmTicket): Promise<MeshStatus> {
+    const { infoHash, mesh } = ticket
+    const known = this.#node.status(infoHash)
+    if (known) return known
+    const held = await this.#held(infoHash)
+    return this.#node.join({
+      infoHash,
+      chunkCount: ticket.chunkCount,
+      files: ticket.files,
+      announce: 'RTCPeerConnection' in globalThis ? mesh.announce : [],
+      transport: browserTransport(mesh.iceServers),
+      held,
+      read: (chunk) => this.#read(infoHash, chunk),
+      verify: chunkVerifier(ticket),
+      onStatus: (status) => this.#options.onStatus(infoHash, status),
+    })
+  }
+
+  async leave(infoHash: InfoHash): Promise<void> {
+    this.#node.leave(infoHash)
+  }
+
+  async fetchChunk({
+    infoHash,
+    chunk,
+    deadlineMs,
+  }: Parameters<Mesh['fetchChunk']>[0]): Promise<ArrayBuffer | undefined> {
+    return (await this.#node.swarm(infoHash)?.fetch(chunk, deadlineMs))?.buffer
+  }
+
+  async cancelChunk(infoHash: InfoHash, chunk: ChunkIndex): Promise<void> {
+    this.#node.swarm(infoHash)?.cancel(chunk)
+  }
+
+  async stored(infoHash: InfoHash, chunks: ChunkSpan): Promise<void> {
+    this.#node.swarm(infoHash)?.stored(chunks)
+  }
+
+  async dropped(infoHash: InfoHash): Promise<void> {
+    this.#cache.clear()
+    this.#node.swarm(infoHash)?.dropped()
+  }
+
+  setSharing(sharing: boolean): void {
+    this.#node.setSharing(sharing)
+  }
+
+  close(): void {
+    this.#node.close()
+    this.#cache.clear()
+  }
+
+  async #held(infoHash: InfoHash): Promise<readonly ChunkSpan[]> {
+    const store = await this.#open()
+    // A store that fails is an empty one: we download and share nothing of the past.
+    return (store && (await withDeadline(store.runs(infoHash), STORE_MS).catch(() => undefined))) ?? []
+  }
+
+  #read(infoHash: InfoHash, chunk: ChunkIndex): Promise<Uint8Array | undefined> {
+    return this.#cache.read(`${infoHash}/${chunk}`, async () => {
+      const store = await this.#open()
+      return store && withDeadline(store.read(infoHash, chunk), STORE_MS)
+    })
+  }
+
+  #open(): Promise<ChunkStore | undefined> {
+    this.#store ??= withDeadline(openIndexedDb(), STORE_MS).then(
+      ({ chunks }) => chunks,
+      () => {
+        this.#store = undefined
+        return undefined
+      },
+    )
+    return this.#store
+  }
+}

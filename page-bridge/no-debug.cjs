@@ -1,0 +1,2 @@
+// Stands in for the `debug` package in the mesh bundle.
+module.exports = () => () => undefined

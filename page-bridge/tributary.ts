@@ -1,0 +1,165 @@
+import type { Fallback, WorkerMessage, WorkerState, WorkerStats } from '../protocol/bridge.ts'
+import { DownloadLinks } from './download-links.ts'
+import { Keepalive } from './keepalive.ts'
+import { LazyMesh, type MeshModule } from './lazy-mesh.ts'
+import { Leadership } from './leadership.ts'
+import { reloadUntouched } from './media-reload.ts'
+import type { BridgeOptions } from './options.ts'
+import { type Registered, takeControl } from './registration.ts'
+import { SessionStats } from './session-stats.ts'
+import { Sharing } from './sharing.ts'
+import { WorkerLink } from './worker-link.ts'
+
+/** How things stand once `ready` has resolved. */
+export interface State {
+  /** Whether the worker controls this page, and if not, why. */
+  readonly worker: Registered
+  /** `standby`: it starts when a file is asked for. `off`: it cannot run here. */
+  readonly mesh: 'standby' | 'off'
+  /** What the worker says about itself; undefined when it does not control the page. */
+  readonly details: WorkerState | undefined
+}
+
+/** Bytes are counted since the page's first visit in this session. */
+export type Stats = WorkerStats
+
+/** A peer joined or left. */
+export interface PeerChange {
+  /** Connected peers now. */
+  readonly peers: number
+}
+
+interface EventDetails {
+  stats: Stats
+  peer: PeerChange
+  fallback: Fallback
+}
+
+/** What `window.tributary` is. */
+export class Tributary extends EventTarget {
+  readonly ready: Promise<State>
+  readonly #options: BridgeOptions
+  readonly #worker = new WorkerLink()
+  readonly #stats = new SessionStats()
+  readonly #keepalive = new Keepalive(() => this.#worker.post({ tributary: 'keepalive' }))
+  readonly #sharing: Sharing
+  readonly #mesh: LazyMesh
+  readonly #leadership: Leadership
+  #peers = 0
+
+  constructor(options: BridgeOptions) {
+    super()
+    this.#options = options
+    this.#sharing = new Sharing(options.consent, (allowed) => this.#mesh.applySharing(allowed))
+    this.#mesh = new LazyMesh({
+      load: () => import(new URL('tributary-mesh.js', options.scripts).href) as Promise<MeshModule>,
+      uploadLimit: options.uploadLimit,
+      isSharing: () => this.#sharing.allowed,
+      onSharing: (sharing) => {
+        this.#sharing.wanted = sharing
+      },
+    })
+    this.#leadership = new Leadership(() => this.#offerHost())
+    this.#listen()
+    this.ready = this.#start()
+  }
+
+  /** Counters since the page's first visit in this session. @throws DeadlineMissed when no worker answers */
+  async stats(): Promise<Stats> {
+    return this.#stats.relative(await this.#worker.call((control) => control.stats()))
+  }
+
+  /** Turns upload on or off, now and on later visits. This is also the visitor's answer where consent is asked for. */
+  async setSharing(sharing: boolean): Promise<void> {
+    this.#sharing.decide(sharing)
+    await this.#worker.call((control) => control.setSharing(sharing))
+  }
+
+  /** Forgets all chunks, counters and settings. */
+  async clear(): Promise<void> {
+    await this.#worker.call((control) => control.clear(), 30_000)
+    this.#stats.clear()
+  }
+
+  /** Listeners get a CustomEvent; see EventDetails for what `detail` is. */
+  override addEventListener<K extends keyof EventDetails>(
+    type: K,
+    listener: ((event: CustomEvent<EventDetails[K]>) => void) | EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void {
+    super.addEventListener(type, listener as EventListenerOrEventListenerObject | null, options)
+  }
+
+  async #start(): Promise<State> {
+    const wasControlled = this.#worker.isControlled
+    const worker = await takeControl(this.#options.worker)
+    const mesh = 'RTCPeerConnection' in globalThis ? 'standby' : 'off'
+    if (worker !== 'active') return { worker, mesh: 'off', details: undefined }
+    const details = await this.#greet().catch(() => undefined)
+    if (this.#leadership.leads) this.#offerHost()
+    if (!wasControlled) void reloadUntouched(document, (url) => this.#serves(url))
+    new DownloadLinks((url) => this.#worker.call((control) => control.serves(url)))
+    return { worker, mesh, details }
+  }
+
+  /** First words with the worker: the page's options, and where the counters stand. */
+  async #greet(): Promise<WorkerState> {
+    const { mode, consent } = this.#options
+    await this.stats()
+    if (mode !== undefined) await this.#worker.call((control) => control.setMode(mode))
+    const state = await this.#worker.call((control) => control.state())
+    if (consent === 'implied') this.#sharing.wanted = state.sharing
+    return state
+  }
+
+  #serves(url: string): Promise<boolean> {
+    return this.#worker.call((control) => control.serves(url)).catch(() => false)
+  }
+
+  #listen(): void {
+    navigator.serviceWorker?.addEventListener('message', (event: MessageEvent<unknown>) => {
+      if (isWorkerMessage(event.data)) this.#onMessage(event.data)
+    })
+    // Listeners added this way start the queue only when told to.
+    navigator.serviceWorker?.startMessages()
+    navigator.serviceWorker?.addEventListener('controllerchange', () => this.#offerHost())
+    addEventListener('pagehide', () => this.#mesh.close())
+  }
+
+  #onMessage(message: WorkerMessage): void {
+    switch (message.tributary) {
+      case 'need-host':
+        this.#offerHost()
+        break
+      case 'keep-alive':
+        this.#keepalive.extend(message.forMs)
+        break
+      case 'stats':
+        this.#onStats(this.#stats.relative(message.stats))
+        break
+      case 'fallback':
+        this.#emit('fallback', message.fallback)
+        break
+    }
+  }
+
+  #offerHost(): void {
+    if (!this.#leadership?.leads || !this.#worker.isControlled) return
+    const { calls, events } = this.#mesh.ports()
+    this.#worker.post({ tributary: 'host', calls, events }, [calls, events])
+  }
+
+  #onStats(stats: Stats): void {
+    this.#emit('stats', stats)
+    if (stats.peers !== this.#peers) this.#emit('peer', { peers: stats.peers })
+    this.#peers = stats.peers
+  }
+
+  #emit<K extends keyof EventDetails>(type: K, detail: EventDetails[K]): void {
+    this.dispatchEvent(new CustomEvent(type, { detail }))
+  }
+}
+
+function isWorkerMessage(data: unknown): data is WorkerMessage {
+  return typeof data === 'object' && data !== null && 'tributary' in data
+}
