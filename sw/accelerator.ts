@@ -10,6 +10,7 @@ import { FileNotes } from './file-notes.ts'
 import { Lifetime } from './lifetime.ts'
 import { MeshClient } from './mesh-client.ts'
 import type { OriginAnswer } from './origin.ts'
+import { OriginRate } from './origin-rate.ts'
 import { targetOf } from './route.ts'
 import { SwarmHashes, type SwarmSession, ticketFor } from './session.ts'
 import { Settings } from './settings.ts'
@@ -51,6 +52,7 @@ export class Accelerator {
   readonly #settings: Settings
   readonly #totals: Totals
   readonly #notes: FileNotes
+  readonly #rate: OriginRate
   readonly #sink: ChunkSink
   readonly #cursors = new MediaCursors()
   readonly #sessions = new Map<InfoHash, Promise<SwarmSession>>()
@@ -64,6 +66,7 @@ export class Accelerator {
     this.#storeKind = stores.kind
     this.#settings = new Settings(stores.values)
     this.#totals = new Totals(stores.values, host.statsChanged)
+    this.#rate = new OriginRate(stores.values)
     this.#notes = new FileNotes(stores.values, (fallback) => this.#fellBack(fallback))
     this.site = new Site(host.siteRoot, stores.values, {
       broken: (problem) => this.#fellBack({ reason: 'manifest-broken', detail: String(problem) }),
@@ -80,9 +83,8 @@ export class Accelerator {
         this.mesh.stored(swarm, chunks)
       },
       shed: (swarm, chunk) => {
-        const cache = this.#open.get(swarm)?.cache
-        const slot = cache?.slot(chunk)
-        if (cache && slot) cache.release(chunk, slot)
+        const session = this.#open.get(swarm)
+        session?.cache.keepUnstored(chunk, session.supply.demands.some)
       },
       makeRoom: (keep) => this.#makeRoom(keep),
       failed: (error) => this.#fellBack({ reason: 'store-failed', detail: String(error) }),
@@ -92,7 +94,9 @@ export class Accelerator {
   static async open(host: AcceleratorHost): Promise<Accelerator> {
     const accelerator = new Accelerator(host, await openStores())
     // Settings and counters that cannot be read are as good as none.
-    await Promise.allSettled([accelerator.#settings.load(), accelerator.#totals.load(), accelerator.site.load()])
+    const { site } = accelerator
+    const remembered = [accelerator.#settings, accelerator.#totals, accelerator.#rate, site]
+    await Promise.allSettled(remembered.map((part) => part.load()))
     return accelerator
   }
 
@@ -114,6 +118,7 @@ export class Accelerator {
         answered: (file, origin) => this.#originAnswered(listing.swarm, file, origin),
         served: (bytes) => this.#totals.add('cache', bytes),
         received: (bytes) => this.#totals.add('origin', bytes),
+        passesBy: (bytes) => this.#rate.passesBy(bytes),
         streaming: () => this.#host.streaming(),
       },
     )
@@ -205,6 +210,7 @@ export class Accelerator {
       mesh: this.mesh,
       head: (file) => this.#notes.head(swarm, file),
       received: (bytes) => this.#totals.add('origin', bytes),
+      measured: (bytes, ms) => this.lifetime.track(this.#rate.note(bytes, ms)),
       answered: (file, origin) => this.#originAnswered(swarm, file, origin),
       extend: (work) => this.lifetime.track(work),
     })

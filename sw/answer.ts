@@ -38,6 +38,8 @@ export interface AnswerContext {
   answered(file: ManifestFile, answer: OriginAnswer): void
   served(bytes: number): void
   received(bytes: number): void
+  /** Whether the origin is so fast that an answer of so many bytes had better pass untouched. */
+  passesBy(bytes: number): boolean
   /** A streamed answer has begun; call the result when it is over. */
   streaming(): () => void
 }
@@ -85,7 +87,7 @@ async function answerMedia(asked: Asked, context: AnswerContext, part: ByteSpan)
   if (heldUntil - start >= Math.min(LEAST_WINDOW_BYTES, file.size - start)) {
     const window = { start, end: heldUntil }
     context.cursors.move(clientId, file, begin, window.end)
-    const response = await answerFromBlob(asked, context, demand, window)
+    const response = await answerFromBlob(asked, context, demand, window, window)
     if (response) return response
   }
   const wholeChunks = bytesOfChunk(file, chunkAt(file, Math.min(start + WINDOW_BYTES, file.size) - 1)).end
@@ -114,7 +116,7 @@ async function answerFromBlob(
   context: AnswerContext,
   demand: Demand,
   span: ByteSpan,
-  part: ByteSpan | undefined = span,
+  part: ByteSpan | undefined,
 ): Promise<Response | undefined> {
   const { file, session, target } = asked
   const blob = await blobOf(session.cache, demand, span.start, span.end)
@@ -143,18 +145,14 @@ async function answerAsItComes(
   const first = chunkAt(file, span.start)
   const lead = span.start - bytesOfChunk(file, first).start
   let begun: (() => void) | undefined
-  if (cache.isFree(first) && supply.startsAtOrigin(demand)) {
-    if (lead > MAX_LEAD_BYTES) return await answerFromOrigin(asked, context, span, part)
-    const origin = await askOrigin({
-      ...demand.access,
-      file,
-      span: supply.originSpanFor(file, first, demand.media, span.end),
-    })
-    if (origin.kind !== 'bytes') return await handOn(asked, context, origin)
+  if (supply.startsAtOrigin(demand)) {
+    if (lead > MAX_LEAD_BYTES) return await answerFromOrigin(asked, context, span, part, true)
+    const untouched = !demand.media && target.downloadName === undefined && context.passesBy(span.end - span.start)
+    if (untouched) return await answerFromOrigin(asked, context, span, part, false)
+    const { answer: origin, span: stretch } = await supply.ask(demand, first)
     // An origin without ranges: what it would send anyway, it sends itself.
-    if (origin.response.status === 200 && span.start > 0) return await handOn(asked, context, origin)
-    const end = Math.min(origin.span.end, supply.originSpanFor(file, first, demand.media, span.end).end)
-    begun = () => supply.adopt(file, origin, end, !demand.media)
+    if (origin.kind !== 'bytes' || origin.span.start !== stretch.start) return await handOn(asked, context, origin)
+    begun = () => supply.adopt(demand, origin, stretch.end)
     if (!context.head(file)) context.answered(file, origin)
   }
   const head = context.head(file) ?? headFromManifest(file)
@@ -167,7 +165,7 @@ async function answerAsItComes(
     reader,
     raw: () => rawRest(demand, span.end, reader, head),
     over: () => {
-      supply.demands.remove(demand)
+      supply.leave(demand)
       over()
     },
   })
@@ -189,18 +187,22 @@ async function rawRest(demand: Demand, end: number, reader: SpanReader, head: Fi
   return goesOn ? response.body?.getReader() : undefined
 }
 
-/** The origin's own response to exactly this span; whole chunks that pass by are kept. */
+/**
+ * The origin's own response to exactly this span.
+ * @param keep whether whole chunks that pass by are kept; the browser hands on faster what nobody looks at
+ */
 async function answerFromOrigin(
   asked: Asked,
   context: AnswerContext,
   span: ByteSpan,
   part: ByteSpan | undefined,
+  keep: boolean,
 ): Promise<Response> {
   const { file, session, target, request } = asked
   const origin = await askOrigin({ url: target.url, credentials: request.credentials, file, span: part && span })
   if (origin.kind !== 'bytes') return await handOn(asked, context, origin)
-  const copy = origin.response.clone()
-  session.supply.adopt(file, { ...origin, response: copy }, origin.span.end, false)
+  if (keep) session.supply.keep(file, { ...origin, response: origin.response.clone() })
+  else context.received(span.end - span.start)
   return target.downloadName === undefined
     ? origin.response
     : named(origin.response, origin.head, target.downloadName, file.path)

@@ -36,6 +36,11 @@ export class Demands {
     return this.#open
   }
 
+  /** Whether anybody reads. */
+  get some(): boolean {
+    return this.#open.size > 0
+  }
+
   add(demand: Demand): void {
     this.#open.add(demand)
     this.#bell.ring()

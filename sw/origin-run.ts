@@ -22,6 +22,8 @@ export interface OriginRunOptions {
   /** Whether bytes may be read before their chunk is verified. */
   readonly flowing: boolean
   readonly received: (bytes: number) => void
+  /** Told at the end how many bytes came in how many milliseconds, pauses left out. */
+  readonly measured: (bytes: number, ms: number) => void
 }
 
 /** One origin response on its way into slots. It owns the chunk it is at, and claims the next one when it gets there. */
@@ -33,6 +35,7 @@ export class OriginRun {
   #slot: ChunkSlot | undefined
   #chunk: ChunkIndex
   #stopped = false
+  #pausedMs = 0
   /** Settles when the run is over; never rejects. */
   readonly done: Promise<void>
 
@@ -83,6 +86,8 @@ export class OriginRun {
   }
 
   async #run(): Promise<void> {
+    const begun = performance.now()
+    const start = this.#position
     try {
       while (!this.#stopped && this.#position < this.end && (await this.#mayGoOn())) {
         const { done, value } = await this.#reader.read()
@@ -95,6 +100,7 @@ export class OriginRun {
       // The connection broke: readers see the lost slot, and go on from the bytes that did arrive.
     } finally {
       this.stop()
+      this.#options.measured(this.#position - start, performance.now() - begun - this.#pausedMs)
     }
   }
 
@@ -102,11 +108,14 @@ export class OriginRun {
   async #mayGoOn(): Promise<boolean> {
     const { demands, file } = this.#options
     if (!demands) return true
+    if (demands.wants(file, this.#position)) return true
+    const pausedAt = performance.now()
     const giveUpAt = Date.now() + MAX_PAUSE_MS
     while (!this.#slot?.waiting && !demands.wants(file, this.#position)) {
       if (this.#stopped || !demands.anyOn(file) || Date.now() >= giveUpAt) return false
       await demands.change(giveUpAt - Date.now())
     }
+    this.#pausedMs += performance.now() - pausedAt
     return true
   }
 

@@ -39,6 +39,8 @@ export interface SupplyContext {
   head(file: ManifestFile): FileHead | undefined
   /** Bytes came from the origin. */
   received(bytes: number): void
+  /** The origin brought so many bytes in so many milliseconds. */
+  measured(bytes: number, ms: number): void
   /** The origin answered a request of ours. */
   answered(file: ManifestFile, answer: OriginAnswer): void
   /** Keeps the worker alive while `work` runs. */
@@ -77,14 +79,45 @@ export class Supply {
     await this.#fromOrigin(demand, chunk)
   }
 
-  /** Whether the demand's first byte is for the origin to bring. */
-  startsAtOrigin(demand: Demand): boolean {
-    return this.#supplierFor(demand, chunkAt(demand.file, demand.position)).kind === 'origin'
+  /** A reader has left. */
+  leave(demand: Demand): void {
+    this.demands.remove(demand)
+    if (!this.demands.some) this.#context.cache.dropUnstored()
   }
 
-  /** Takes up an origin response: its bytes become chunks. `paced`: no faster than readers want them. */
-  adopt(file: ManifestFile, answer: OriginAnswer & { kind: 'bytes' }, end: number, paced: boolean): OriginRun {
-    const { cache, received, extend } = this.#context
+  /** Whether the demand's first byte is for the origin to bring, and nobody asks for it yet. */
+  startsAtOrigin(demand: Demand): boolean {
+    const chunk = chunkAt(demand.file, demand.position)
+    const onItsWay = !this.#context.cache.isFree(chunk) || this.#beingAsked(chunk) || this.#runTo(demand.file, chunk)
+    return !onItsWay && this.#supplierFor(demand, chunk).kind === 'origin'
+  }
+
+  /**
+   * Asks the origin for a stretch that begins with `chunk`, or where an earlier transfer of it broke off.
+   * @throws TypeError when the origin cannot be reached
+   */
+  async ask(demand: Demand, chunk: ChunkIndex): Promise<{ answer: OriginAnswer; span: ByteSpan }> {
+    const span = this.#originSpan(demand, chunk)
+    const request = askOrigin({ ...demand.access, file: demand.file, span })
+    const asking = { chunks: chunksCovering(demand.file, span), answered: request.catch(() => undefined) }
+    this.#asking.add(asking)
+    try {
+      return { answer: await request, span }
+    } finally {
+      this.#asking.delete(asking)
+    }
+  }
+
+  /**
+   * Takes up an origin response: its bytes up to `end` become chunks. A download's run no faster than its readers want;
+   * a media element's are short, and what it paused at it will want in a moment.
+   */
+  adopt(
+    { file, media }: Pick<Demand, 'file' | 'media'>,
+    answer: OriginAnswer & { kind: 'bytes' },
+    end: number,
+  ): OriginRun {
+    const { cache, received, measured, extend } = this.#context
     const known = this.#context.head(file)
     this.#context.answered(file, answer)
     const run = new OriginRun({
@@ -93,13 +126,19 @@ export class Supply {
       body: answer.response.body ?? new ReadableStream(),
       span: answer.span,
       end,
-      demands: paced ? this.demands : undefined,
+      demands: media ? undefined : this.demands,
       flowing: !known || sameVersion(known, answer.head),
       received,
+      measured,
     })
     this.#runs.add(run)
     extend(run.done.then(() => this.#runs.delete(run)))
     return run
+  }
+
+  /** Keeps the whole chunks of an origin response that passes by on its own. */
+  keep(file: ManifestFile, answer: OriginAnswer & { kind: 'bytes' }): void {
+    this.adopt({ file, media: true }, answer, answer.span.end)
   }
 
   /** Asks ahead of a reader: peers for what lies further on, the origin for its next stretch. */
@@ -111,8 +150,8 @@ export class Supply {
     this.#askOriginEarly(demand)
   }
 
-  /** The bytes to ask the origin for, when `chunk` is needed next: whole chunks that nobody else has. */
-  originSpanFor(file: ManifestFile, chunk: ChunkIndex, media: boolean, end: number): ByteSpan {
+  /** The bytes to ask the origin for: whole chunks that nobody else has. */
+  #originSpan({ file, media, end }: Demand, chunk: ChunkIndex): ByteSpan {
     const { cache } = this.#context
     const start = bytesOfChunk(file, chunk).start + cache.leftover(chunk)
     const most = Math.min(end, start + originSpan(media, this.#view(chunk)))
@@ -125,7 +164,7 @@ export class Supply {
     const { cache } = this.#context
     for (let failures = 0; failures < MAX_FAILURES; failures++) {
       const before = cache.leftover(chunk)
-      const run = this.#runTo(demand.file, chunk) ?? (await this.#startRun(demand, chunk))
+      const run = await this.#startRun(demand, chunk)
       if (run) await this.#firstBytes(run)
       if (!cache.isFree(chunk) || cache.leftover(chunk) > before) return
     }
@@ -137,25 +176,22 @@ export class Supply {
     return [...this.#runs].find((run) => run.file === file && run.leadsTo(position))
   }
 
-  /** Asks the origin; undefined when it could not be reached, or when somebody else asks for that chunk already. */
+  /** A run that leads to the chunk; undefined when the origin could not be reached. */
   async #startRun(demand: Demand, chunk: ChunkIndex): Promise<OriginRun | undefined> {
-    const asked = [...this.#asking].find(({ chunks }) => chunks.first <= chunk && chunk < chunks.after)
-    if (asked) {
-      await asked.answered
-      return this.#runTo(demand.file, chunk)
-    }
-    const span = this.originSpanFor(demand.file, chunk, demand.media, demand.end)
-    const request = askOrigin({ ...demand.access, file: demand.file, span }).catch(() => undefined)
-    const asking = { chunks: chunksCovering(demand.file, span), answered: request }
-    this.#asking.add(asking)
-    const answer = await request
-    this.#asking.delete(asking)
-    if (!answer) return undefined
-    if (answer.kind === 'bytes' && answer.span.start === span.start)
-      return this.adopt(demand.file, answer, span.end, !demand.media)
+    await this.#beingAsked(chunk)?.answered
+    const running = this.#runTo(demand.file, chunk)
+    if (running) return running
+    const opened = await this.ask(demand, chunk).catch(() => undefined)
+    if (!opened) return undefined
+    const { answer, span } = opened
+    if (answer.kind === 'bytes' && answer.span.start === span.start) return this.adopt(demand, answer, span.end)
     answer.response.body?.cancel().catch(() => {})
     this.#context.answered(demand.file, answer)
     throw new OriginFailed(`the origin answers ${answer.response.status} for ${demand.file.path}`)
+  }
+
+  #beingAsked(chunk: ChunkIndex): Asking | undefined {
+    return [...this.#asking].find(({ chunks }) => chunks.first <= chunk && chunk < chunks.after)
   }
 
   /** Waits until the run has brought something or is over. */
@@ -177,12 +213,12 @@ export class Supply {
   }
 
   #askPeersFor(demand: Demand, chunks: ChunkSpan): void {
-    for (let chunk: number = chunks.first; chunk < chunks.after; chunk++) {
-      if (this.#peerBytes >= PEER_FLIGHT_BYTES) return
+    const { cache, mesh } = this.#context
+    if ((mesh.status(cache.swarm.infoHash)?.peers ?? 0) === 0) return
+    for (let chunk: number = chunks.first; chunk < chunks.after && this.#peerBytes < PEER_FLIGHT_BYTES; chunk++) {
       const next = chunk as ChunkIndex
-      const free = this.#context.cache.isFree(next) && !this.#runTo(demand.file, next)
-      const wanted = free && (demand.media ? this.#supplierFor(demand, next).kind === 'peers' : true)
-      if (wanted && peersHold(next, this.#view(next))) this.#askPeers(demand.file, next)
+      if (!cache.isFree(next) || !peersHold(next, this.#view(next)) || this.#runTo(demand.file, next)) continue
+      if (!demand.media || this.#supplierFor(demand, next).kind === 'peers') this.#askPeers(demand.file, next)
     }
   }
 
@@ -212,7 +248,8 @@ export class Supply {
     if (!own || own.end - own.position > ASK_EARLY_BYTES) return
     const next = chunkAt(file, own.end)
     const inReach = own.end < demand.end && own.end < position + originSpan(media, this.#view(next))
-    if (!inReach || !this.#context.cache.isFree(next) || this.#supplierFor(demand, next).kind !== 'origin') return
+    const onItsWay = !this.#context.cache.isFree(next) || this.#beingAsked(next) || this.#runTo(file, next)
+    if (!inReach || onItsWay || this.#supplierFor(demand, next).kind !== 'origin') return
     // Nobody waits for this one: when it fails, the reader that gets here asks again and is told.
     this.#context.extend(this.#startRun(demand, next).catch(() => undefined))
   }

@@ -26,8 +26,10 @@ export class SwarmCache {
   #index: RunIndex
   readonly #slots = new Map<ChunkIndex, ChunkSlot>()
   readonly #sources: Uint8Array
-  /** Chunks that came in for a reader which has not had them yet: reading those is no gain of the cache. */
+  /** Chunks that came in and that no reader has had yet: the first to read them gains nothing by the cache. */
   readonly #fresh = new Set<ChunkIndex>()
+  /** Chunks that will not be stored: they stay until the readers that wait for them have passed. */
+  readonly #unstored = new Set<ChunkIndex>()
 
   private constructor(
     swarm: SwarmManifest,
@@ -94,6 +96,7 @@ export class SwarmCache {
     const slot = new ChunkSlot(source, chunkLength(file, chunk))
     if (source === 'origin' && lost?.source === 'origin' && !lost.mismatched) slot.append(lost.bytes, true)
     this.#slots.set(chunk, slot)
+    this.#fresh.add(chunk)
     return slot
   }
 
@@ -108,7 +111,6 @@ export class SwarmCache {
     const verify = await this.#verifier()
     const good = await verify(file, chunk, slot.bytes)
     if (good) {
-      this.#fresh.add(chunk)
       this.#sources[chunk] = CHUNK_SOURCES.indexOf(slot.source satisfies ChunkSource)
       slot.verified()
       this.#events.verified(this, file, chunk, slot)
@@ -141,11 +143,28 @@ export class SwarmCache {
     return at < chunks.after ? [] : runs
   }
 
+  /** The store has no room for a chunk. @param wanted whether a reader is about to come for it */
+  keepUnstored(chunk: ChunkIndex, wanted: boolean): void {
+    if (wanted) this.#unstored.add(chunk)
+    else this.#dropUnstored(chunk)
+  }
+
+  /** Nobody reads any more: chunks that were kept for readers alone go. */
+  dropUnstored(): void {
+    for (const chunk of [...this.#unstored]) this.#dropUnstored(chunk)
+  }
+
   /** Counts a delivery; returns the bytes that the cache saved. @param end whether the chunk's last byte was among them */
   delivered(chunk: ChunkIndex, bytes: number, end: boolean): number {
-    if (!this.#fresh.has(chunk)) return this.#index.holds(chunk) ? bytes : 0
+    const saved = this.#fresh.has(chunk) || !this.isHeld(chunk) ? 0 : bytes
     if (end) this.#fresh.delete(chunk)
-    return 0
+    if (end && this.#unstored.has(chunk)) this.#dropUnstored(chunk)
+    return saved
+  }
+
+  #dropUnstored(chunk: ChunkIndex): void {
+    this.#unstored.delete(chunk)
+    this.#slots.delete(chunk)
   }
 
   chunksOf(file: ManifestFile): FileChunks {
