@@ -11,14 +11,16 @@ import { Sharing } from './sharing.ts'
 import { WorkerLink } from './worker-link.ts'
 
 /** How things stand once `ready` has resolved. */
-export interface State {
+export interface State extends WorkerState {
   /** Whether the worker controls this page, and if not, why. */
   readonly worker: Registered
   /** `standby`: it starts when a file is asked for. `off`: it cannot run here. */
   readonly mesh: 'standby' | 'off'
-  /** What the worker says about itself; undefined when it does not control the page. */
-  readonly details: WorkerState | undefined
 }
+
+/** What there is without a worker: plain HTTP. */
+const NO_WORKER: WorkerState = { mode: 'off', manifest: 'none', files: 0, store: 'memory', sharing: false }
+const NO_STATS: WorkerStats = { bytes: { cache: 0, peers: 0, origin: 0, uploaded: 0 }, peers: 0, chunks: [] }
 
 /** Bytes are counted since the page's first visit in this session. */
 export type Stats = WorkerStats
@@ -64,15 +66,16 @@ export class Tributary extends EventTarget {
     this.ready = this.#start()
   }
 
-  /** Counters since the page's first visit in this session. @throws DeadlineMissed when no worker answers */
+  /** Counters since the page's first visit in this session. @throws DeadlineMissed when the worker does not answer */
   async stats(): Promise<Stats> {
+    if (!this.#worker.isControlled) return NO_STATS
     return this.#stats.relative(await this.#worker.call((control) => control.stats()))
   }
 
   /** Turns upload on or off, now and on later visits. This is also the visitor's answer where consent is asked for. */
   async setSharing(sharing: boolean): Promise<void> {
     this.#sharing.decide(sharing)
-    await this.#worker.call((control) => control.setSharing(sharing))
+    if (this.#worker.isControlled) await this.#worker.call((control) => control.setSharing(sharing))
   }
 
   /** Forgets all chunks, counters and settings. */
@@ -94,12 +97,12 @@ export class Tributary extends EventTarget {
     const wasControlled = this.#worker.isControlled
     const worker = await takeControl(this.#options.worker)
     const mesh = 'RTCPeerConnection' in globalThis ? 'standby' : 'off'
-    if (worker !== 'active') return { worker, mesh: 'off', details: undefined }
-    const details = await this.#greet().catch(() => undefined)
+    if (worker !== 'active') return { ...NO_WORKER, worker, mesh: 'off' }
+    const details = await this.#greet().catch(() => NO_WORKER)
     if (this.#leadership.leads) this.#offerHost()
     if (!wasControlled) void reloadUntouched(document, (url) => this.#serves(url))
     new DownloadLinks((url) => this.#worker.call((control) => control.serves(url)))
-    return { worker, mesh, details }
+    return { ...details, worker, mesh }
   }
 
   /** First words with the worker: the page's options, and where the counters stand. */
