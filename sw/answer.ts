@@ -144,20 +144,21 @@ async function answerAsItComes(
   const { cache, supply } = session
   const first = chunkAt(file, span.start)
   const lead = span.start - bytesOfChunk(file, first).start
-  let begun: (() => void) | undefined
   if (supply.startsAtOrigin(demand)) {
     if (lead > MAX_LEAD_BYTES) return await answerFromOrigin(asked, context, span, part, true)
     const untouched = !demand.media && target.downloadName === undefined && context.passesBy(span.end - span.start)
     if (untouched) return await answerFromOrigin(asked, context, span, part, false)
-    const { answer: origin, span: stretch } = await supply.ask(demand, first)
-    // An origin without ranges: what it would send anyway, it sends itself.
-    if (origin.kind !== 'bytes' || origin.span.start !== stretch.start) return await handOn(asked, context, origin)
-    begun = () => supply.adopt(demand, origin, stretch.end)
-    if (!context.head(file)) context.answered(file, origin)
+    const refused = await supply.ask(demand, first, (origin, stretch) => {
+      // An origin without ranges: what it would send anyway, it sends itself.
+      if (origin.kind !== 'bytes' || origin.span.start !== stretch.start) return origin
+      supply.demands.add(demand)
+      supply.adopt(demand, origin, stretch.end)
+      return undefined
+    })
+    if (refused) return await handOn(asked, context, refused)
   }
   const head = context.head(file) ?? headFromManifest(file)
   supply.demands.add(demand)
-  begun?.()
   supply.ahead(demand)
   const over = context.streaming()
   const reader = new SpanReader(cache, supply, demand, span.end, context.served)

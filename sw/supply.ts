@@ -47,10 +47,10 @@ export interface SupplyContext {
   extend(work: Promise<unknown>): void
 }
 
-/** A request to the origin that has no response yet. */
+/** A request to the origin whose response nobody has taken up yet. */
 interface Asking {
   readonly chunks: ChunkSpan
-  readonly answered: Promise<unknown>
+  readonly taken: Promise<unknown>
 }
 
 /** Brings the chunks of one swarm, for all its readers. Who brings what is decided by policy.ts. */
@@ -94,15 +94,16 @@ export class Supply {
 
   /**
    * Asks the origin for a stretch that begins with `chunk`, or where an earlier transfer of it broke off.
+   * @param take does with the answer what is to be done; until then nobody else asks for these chunks
    * @throws TypeError when the origin cannot be reached
    */
-  async ask(demand: Demand, chunk: ChunkIndex): Promise<{ answer: OriginAnswer; span: ByteSpan }> {
+  async ask<T>(demand: Demand, chunk: ChunkIndex, take: (answer: OriginAnswer, asked: ByteSpan) => T): Promise<T> {
     const span = this.#originSpan(demand, chunk)
-    const request = askOrigin({ ...demand.access, file: demand.file, span })
-    const asking = { chunks: chunksCovering(demand.file, span), answered: request.catch(() => undefined) }
+    const taken = askOrigin({ ...demand.access, file: demand.file, span }).then((answer) => take(answer, span))
+    const asking = { chunks: chunksCovering(demand.file, span), taken: taken.catch(() => undefined) }
     this.#asking.add(asking)
     try {
-      return { answer: await request, span }
+      return await taken
     } finally {
       this.#asking.delete(asking)
     }
@@ -178,16 +179,16 @@ export class Supply {
 
   /** A run that leads to the chunk; undefined when the origin could not be reached. */
   async #startRun(demand: Demand, chunk: ChunkIndex): Promise<OriginRun | undefined> {
-    await this.#beingAsked(chunk)?.answered
+    await this.#beingAsked(chunk)?.taken
     const running = this.#runTo(demand.file, chunk)
     if (running) return running
-    const opened = await this.ask(demand, chunk).catch(() => undefined)
-    if (!opened) return undefined
-    const { answer, span } = opened
-    if (answer.kind === 'bytes' && answer.span.start === span.start) return this.adopt(demand, answer, span.end)
-    answer.response.body?.cancel().catch(() => {})
-    this.#context.answered(demand.file, answer)
-    throw new OriginFailed(`the origin answers ${answer.response.status} for ${demand.file.path}`)
+    const taken = await this.ask(demand, chunk, (answer, asked) =>
+      answer.kind === 'bytes' && answer.span.start === asked.start ? this.adopt(demand, answer, asked.end) : answer,
+    ).catch(() => undefined)
+    if (!taken || taken instanceof OriginRun) return taken
+    taken.response.body?.cancel().catch(() => {})
+    this.#context.answered(demand.file, taken)
+    throw new OriginFailed(`the origin answers ${taken.response.status} for ${demand.file.path}`)
   }
 
   #beingAsked(chunk: ChunkIndex): Asking | undefined {
