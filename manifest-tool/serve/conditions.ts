@@ -1,11 +1,20 @@
 import type { IncomingMessage } from 'node:http'
+import { answerRange } from '../../protocol/range.ts'
+
+/** What a condition is compared with. */
+export interface Representation {
+  readonly etag: string
+  readonly lastModified: string
+  /** Bytes. */
+  readonly size: number
+}
 
 /**
- * Whether the Range header counts (RFC 9110 sections 13.1.5 and 14.2): only for GET, and with If-Range only when that
- * is strongly the same representation. `send` compares tags as substrings and dates as "not after".
+ * Whether the Range header counts (RFC 9110 sections 13.1.5 and 14.2): only for GET, only a single valid range, and with
+ * If-Range only when that is strongly the same representation. `send` compares tags as substrings and dates as "not after".
  */
-export function rangeApplies(request: IncomingMessage, etag: string, lastModified: string): boolean {
-  if (request.method !== 'GET') return false
+export function rangeApplies(request: IncomingMessage, { etag, lastModified, size }: Representation): boolean {
+  if (request.method !== 'GET' || answerRange(request.headers.range ?? null, size).kind === 'whole') return false
   const condition = request.headers['if-range']
   if (condition === undefined) return true
   const value = String(condition).trim()

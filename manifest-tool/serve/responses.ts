@@ -53,12 +53,13 @@ export function answerText(response: ServerResponse, status: number, text: strin
 export async function answerFile(exchange: Exchange, file: FileToSend): Promise<void> {
   const { request, response, egress, onWritten } = exchange
   const source = await fileSource(file.absolute)
-  const lastModified = (await stat(file.absolute)).mtime.toUTCString()
+  const { mtime, size } = await stat(file.absolute)
+  const lastModified = mtime.toUTCString()
   response.setHeader('Content-Type', mediaTypeOf(file.path))
   response.setHeader('ETag', file.etag)
   response.setHeader('Last-Modified', lastModified)
   response.setHeader('Cache-Control', 'no-cache')
-  if (!rangeApplies(request, file.etag, lastModified)) delete request.headers.range
+  if (!rangeApplies(request, { etag: file.etag, lastModified, size })) delete request.headers.range
   delete request.headers['if-range']
   await new Promise<void>((resolve) => {
     const stream = send(request, `/${encodeURIComponent(basename(file.absolute))}`, {
