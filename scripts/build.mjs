@@ -1,5 +1,6 @@
 // Builds dist/: browser bundles for sites, modules for framework users, the command line for Node.
 
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -48,17 +49,62 @@ const bundles = [
     format: 'esm',
   },
   { ...browser, entryPoints: ['page-bridge/monitor.ts'], outfile: 'dist/tributary-monitor.js', format: 'esm' },
+  // For Node and browsers alike: what it needs of either is handed in.
+  { ...browser, entryPoints: ['mesh/index.ts'], outfile: 'dist/mesh.js', format: 'esm', platform: 'neutral' },
   { ...node, entryPoints: ['manifest-tool/bin.ts'], outfile: 'dist/cli.js', banner: requireBanner },
   { ...node, entryPoints: ['manifest-tool/hash-worker.ts'], outfile: 'dist/hash-worker.js', banner: requireBanner },
+]
+
+/** Declarations of what package.json exports, each in one file. */
+const declarations = [
+  { entry: 'page-bridge/api.ts', realm: 'page', file: 'page.d.ts' },
+  { entry: 'sw/strategy.ts', realm: 'sw', file: 'sw.d.ts' },
+  { entry: 'mesh/index.ts', realm: 'mesh', file: 'mesh.d.ts' },
 ]
 
 // Built aside and put in place by renames, so that whoever reads dist/ meanwhile finds it whole.
 const aside = `node_modules/.cache/tributary-build-${process.pid}`
 await rm(aside, { recursive: true, force: true })
-await mkdir(aside, { recursive: true })
-for (const bundle of bundles)
-  if (existsSync(bundle.entryPoints[0]))
-    await build({ ...bundle, outfile: join(aside, 'new', bundle.outfile.slice('dist/'.length)) })
-if (existsSync('dist')) await rename('dist', join(aside, 'old'))
-await rename(join(aside, 'new'), 'dist')
-await rm(aside, { recursive: true, force: true })
+await mkdir(join(aside, 'new'), { recursive: true })
+try {
+  const bundled = bundles.filter(({ entryPoints: [entry] }) => existsSync(entry)).map(writeBundle)
+  const declared = process.argv.includes('--no-types') ? [] : declarations
+  await Promise.all([...bundled, ...declared.filter(({ entry }) => existsSync(entry)).map(writeDeclarations)])
+  await putInPlace()
+} finally {
+  await rm(aside, { recursive: true, force: true })
+}
+
+async function writeBundle(bundle) {
+  await build({ ...bundle, outfile: join(aside, 'new', bundle.outfile.slice('dist/'.length)) })
+}
+
+/** In a process of its own: the compiler is what takes time here. */
+function writeDeclarations({ entry, realm, file }) {
+  const generator = 'node_modules/dts-bundle-generator/dist/bin/dts-bundle-generator.js'
+  const out = ['--out-file', join(aside, 'new', file)]
+  const args = [generator, '--silent', '--no-check', '--no-banner', '--project', `realms/${realm}.json`, ...out, entry]
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { stdio: 'inherit' })
+    child.on('error', reject)
+    child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`the declarations of ${entry} failed`))))
+  })
+}
+
+/** Another build may do the same at this moment: the last one wins. */
+async function putInPlace() {
+  for (let i = 0; ; i++) {
+    await rename('dist', join(aside, `old-${i}`)).catch(unless('ENOENT'))
+    try {
+      return await rename(join(aside, 'new'), 'dist')
+    } catch (error) {
+      unless('ENOTEMPTY', 'EEXIST')(error)
+    }
+  }
+}
+
+function unless(...codes) {
+  return (error) => {
+    if (!codes.includes(error.code)) throw error
+  }
+}

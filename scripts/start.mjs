@@ -8,7 +8,7 @@ const MAKE_FILES = 'demo/make-files.mjs'
 
 try {
   ensurePackages()
-  build()
+  build('--no-types')
   if (existsSync(MAKE_FILES)) command(process.execPath, [MAKE_FILES])
 } catch (error) {
   console.error(`error: ${error.message}`)
