@@ -6,13 +6,6 @@ const CALL_MS = 2_000
 
 /** The page's line to the worker that controls it. The worker may be killed and started anew at any time. */
 export class WorkerLink {
-  #control: Remote<WorkerControl> | undefined
-  #port: MessagePort | undefined
-
-  constructor() {
-    navigator.serviceWorker?.addEventListener('controllerchange', () => this.#hangUp())
-  }
-
   get isControlled(): boolean {
     return Boolean(navigator.serviceWorker?.controller)
   }
@@ -25,33 +18,16 @@ export class WorkerLink {
   }
 
   /**
-   * Calls the worker; once more on a new line when it does not answer, as a killed worker leaves the old line dead.
+   * Calls the worker, on a line of its own: a killed worker leaves lines dead without a sign, and a new message starts it.
    * @throws DeadlineMissed when there is no worker, or none that answers
    */
   async call<T>(work: (control: Remote<WorkerControl>) => Promise<T>, deadlineMs = CALL_MS): Promise<T> {
-    const isFresh = this.#control === undefined
+    const { port1, port2 } = new MessageChannel()
+    this.post({ tributary: 'control', port: port2 }, [port2])
     try {
-      return await withDeadline(work(this.#open()), deadlineMs, 'answer from the worker')
-    } catch (error) {
-      this.#hangUp()
-      if (isFresh) throw error
-      return await withDeadline(work(this.#open()), deadlineMs, 'answer from the worker')
+      return await withDeadline(work(wrap<WorkerControl>(port1)), deadlineMs, 'answer from the worker')
+    } finally {
+      port1.close()
     }
-  }
-
-  #open(): Remote<WorkerControl> {
-    if (this.#control === undefined) {
-      const { port1, port2 } = new MessageChannel()
-      this.post({ tributary: 'control', port: port2 }, [port2])
-      this.#port = port1
-      this.#control = wrap<WorkerControl>(port1)
-    }
-    return this.#control
-  }
-
-  #hangUp(): void {
-    this.#port?.close()
-    this.#port = undefined
-    this.#control = undefined
   }
 }
