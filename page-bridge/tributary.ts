@@ -5,6 +5,7 @@ import { LazyMesh, type MeshModule } from './lazy-mesh.ts'
 import { Leadership } from './leadership.ts'
 import { reloadUntouched } from './media-reload.ts'
 import type { BridgeOptions } from './options.ts'
+import { reportPlayback } from './playback.ts'
 import { type Registered, takeControl } from './registration.ts'
 import { SessionStats } from './session-stats.ts'
 import { Sharing } from './sharing.ts'
@@ -101,6 +102,7 @@ export class Tributary extends EventTarget {
     const details = await this.#greet().catch(() => NO_WORKER)
     if (this.#leadership.leads) this.#offerHost()
     if (!wasControlled) void reloadUntouched(document, (url) => this.#serves(url))
+    reportPlayback((url, slackMs) => this.#worker.post({ tributary: 'playback', url, slackMs }))
     new DownloadLinks((url) => this.#worker.call((control) => control.serves(url)))
     return { ...details, worker, mesh }
   }

@@ -15,6 +15,8 @@ export type PageMessage =
   | { readonly tributary: 'control'; readonly port: MessagePort }
   /** Says nothing; being received is what keeps the worker alive. */
   | { readonly tributary: 'keepalive' }
+  /** How a media element of this page stands. Sent at each turn of its life, and every PLAYBACK_MS while it plays. */
+  | { readonly tributary: 'playback'; readonly url: string; readonly slackMs: number }
 
 /** What the worker sends to its pages with Client.postMessage. */
 export type WorkerMessage =
@@ -28,6 +30,9 @@ export type WorkerMessage =
   | { readonly tributary: 'fallback'; readonly fallback: Fallback }
 
 export const KEEPALIVE_MS = 10_000
+
+/** At most one report of a media element in this time. `slackMs`: how long it can play on what it has; Infinity when paused. */
+export const PLAYBACK_MS = 250
 export const STATS_INTERVAL_MS = 250
 
 /** Query parameter that marks a navigation as a download; its value is the file name, perhaps empty. Never sent to an origin by the worker. */

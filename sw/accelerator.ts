@@ -11,6 +11,7 @@ import { Lifetime } from './lifetime.ts'
 import { MeshClient } from './mesh-client.ts'
 import type { OriginAnswer } from './origin.ts'
 import { OriginRate } from './origin-rate.ts'
+import { Playbacks } from './playbacks.ts'
 import { targetOf } from './route.ts'
 import { SwarmHashes, type SwarmSession, ticketFor } from './session.ts'
 import { Settings } from './settings.ts'
@@ -44,6 +45,7 @@ export interface AcceleratorHost {
 export class Accelerator {
   readonly lifetime = new Lifetime()
   readonly mesh: MeshClient
+  readonly playbacks = new Playbacks()
   readonly site: Site
   readonly #host: AcceleratorHost
   readonly #store: RunStore
@@ -114,6 +116,7 @@ export class Accelerator {
       { request, clientId, target, file: listing.file, session },
       {
         cursors: this.#cursors,
+        slackMs: () => this.playbacks.slackMs(clientId, target.url),
         head: (file) => this.#notes.head(listing.swarm, file),
         answered: (file, origin) => this.#originAnswered(listing.swarm, file, origin),
         served: (bytes) => this.#totals.add('cache', bytes),
@@ -224,8 +227,7 @@ export class Accelerator {
     const mesh = this.site.manifest?.mesh
     this.lifetime.track(this.#store.touch(cache.swarm.infoHash))
     if (!mesh || mesh.announce.length === 0) return
-    const joining = hashes.bytes().then((bytes) => this.mesh.join(ticketFor(cache.swarm, bytes, mesh, this.site.root)))
-    this.lifetime.track(joining)
+    this.mesh.join(cache.swarm.infoHash, async () => ticketFor(cache.swarm, await hashes.bytes(), mesh, this.site.root))
   }
 
   #originAnswered(swarm: SwarmManifest, file: ManifestFile, origin: OriginAnswer): void {

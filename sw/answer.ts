@@ -34,6 +34,8 @@ export interface AnswerContext {
   head(file: ManifestFile): FileHead | undefined
   /** Where the media element of this page and file has come to. */
   readonly cursors: MediaCursors
+  /** How long the media element that asks can go on playing; undefined while nothing is known. */
+  slackMs(): number | undefined
   /** The origin answered with something else than the manifest's file: it goes its own way from now on. */
   answered(file: ManifestFile, answer: OriginAnswer): void
   served(bytes: number): void
@@ -83,7 +85,7 @@ async function answerMedia(asked: Asked, context: AnswerContext, part: ByteSpan)
   const { start } = part
   const begin = context.cursors.begin(clientId, file, start)
   const heldUntil = session.cache.heldUntil(file, start, Math.min(file.size, start + HELD_WINDOW_BYTES))
-  const demand = demandFor(asked, { begin, position: start, end: file.size, media: true })
+  const demand = demandFor(asked, { begin, position: start, end: file.size, media: true, slackMs: context.slackMs })
   if (heldUntil - start >= Math.min(LEAST_WINDOW_BYTES, file.size - start)) {
     const window = { start, end: heldUntil }
     context.cursors.move(clientId, file, begin, window.end)
@@ -99,7 +101,13 @@ async function answerMedia(asked: Asked, context: AnswerContext, part: ByteSpan)
 async function answerExactly(asked: Asked, context: AnswerContext, part: ByteSpan | undefined): Promise<Response> {
   const { file, session } = asked
   const span = part ?? { start: 0, end: file.size }
-  const demand = demandFor(asked, { begin: span.start, position: span.start, end: span.end, media: false })
+  const demand = demandFor(asked, {
+    begin: span.start,
+    position: span.start,
+    end: span.end,
+    media: false,
+    slackMs: () => undefined,
+  })
   if (session.cache.heldUntil(file, span.start, span.end) === span.end) {
     const response = await answerFromBlob(asked, context, demand, span, part)
     if (response) return response

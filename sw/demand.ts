@@ -19,6 +19,8 @@ export interface Demand {
   position: number
   /** End of what it reads; of the whole file for a media element, which asks again. */
   readonly end: number
+  /** How long a media element can go on playing without more; undefined while nothing is known. */
+  readonly slackMs: () => number | undefined
 }
 
 /** A transfer runs at most this far ahead of its reader, so that a paused reader pauses the origin. */

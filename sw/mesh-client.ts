@@ -14,12 +14,16 @@ const CALL_AGAIN_MS = 3_000
 /** A page's answer may come this much after the deadline it was given, then its answer is no longer awaited. */
 const GRACE_MS = 500
 
+/** A swarm that could not be joined is tried again after this long. */
+const REJOIN_MS = 10_000
+
 /** Peers are not asked again for a chunk that they failed to bring for this long. */
 const REFUSED_FOR_MS = 5_000
 
 interface Membership {
   readonly joinedAt: number
-  ticket: SwarmTicket
+  /** What the host needs to join; its hashes may still be on their way. */
+  readonly ticket: Promise<SwarmTicket>
   status: SwarmStatus | undefined
   readonly refusedAt: Map<ChunkIndex, number>
 }
@@ -71,16 +75,16 @@ export class MeshClient {
     this.#hostPorts = [calls, events]
     this.#host = wrap<MeshHost>(calls)
     events.onmessage = (event: MessageEvent<MeshEvent>) => this.#onEvent(event.data)
-    for (const member of this.#members.values()) this.#enter(member)
+    for (const [infoHash, member] of this.#members) this.#enter(infoHash, member)
   }
 
-  /** Takes part in a swarm from now on; calls for a host when there is none. */
-  join(ticket: SwarmTicket): void {
-    const known = this.#members.get(ticket.infoHash)
-    if (known && (known.status?.phase !== 'down' || this.#host)) return
-    const member: Membership = { joinedAt: Date.now(), ticket, status: JOINING, refusedAt: new Map() }
-    this.#members.set(ticket.infoHash, member)
-    if (this.#host) this.#enter(member)
+  /** Takes part in a swarm from now on; calls for a host when there is none. @param ticket made when it is needed */
+  join(infoHash: InfoHash, ticket: () => Promise<SwarmTicket>): void {
+    const known = this.#members.get(infoHash)
+    if (known && (known.status?.phase !== 'down' || Date.now() - known.joinedAt < REJOIN_MS)) return
+    const member: Membership = { joinedAt: Date.now(), ticket: ticket(), status: JOINING, refusedAt: new Map() }
+    this.#members.set(infoHash, member)
+    if (this.#host) this.#enter(infoHash, member)
     else this.#callForHost()
   }
 
@@ -118,11 +122,13 @@ export class MeshClient {
     await this.#bell.next(ms)
   }
 
-  #enter(member: Membership): void {
-    const { ticket } = member
-    void this.#call((host) => host.join(ticket)).then((status) => {
-      if (this.#members.get(ticket.infoHash) === member) this.#setStatus(member, status ?? DOWN)
-    })
+  #enter(infoHash: InfoHash, member: Membership): void {
+    const entering = member.ticket.then((ticket) => this.#call((host) => host.join(ticket)))
+    void entering
+      .catch(() => undefined) // without hashes nothing from a peer could be verified
+      .then((status) => {
+        if (this.#members.get(infoHash) === member) this.#setStatus(member, status ?? DOWN)
+      })
   }
 
   #onEvent(event: MeshEvent): void {

@@ -6,8 +6,14 @@ import { type ChunkIndex, MiB } from '../protocol/units.ts'
 /** A media element shows its first frames out of this much; it comes from the origin, which answers at once. */
 export const URGENT_BYTES = 1 * MiB
 
-/** How long a reader that has just started waits for the first peer before the origin goes on. */
-export const JOIN_PATIENCE_MS = 1_500
+/** How long after joining a first peer is waited for, by media elements that have enough to play meanwhile. */
+export const JOIN_PATIENCE_MS = 3_000
+
+/** With less than this to play, a media element is served by the origin: its answer comes within a round trip. */
+const URGENT_SLACK_MS = 400
+
+/** A media element reports within this time of its first bytes. */
+const REPORT_MS = 300
 
 /** Who may bring a chunk, as far as one reader is concerned. */
 export type Supplier =
@@ -32,14 +38,28 @@ export interface Need {
   readonly media: boolean
   /** Bytes from where this reader began, or last sought to, up to the chunk. */
   readonly distance: number
+  /** Milliseconds that a media element can go on playing; undefined while nothing is known. */
+  readonly slackMs: number | undefined
 }
 
 /** Decides who brings a chunk that a reader needs now. */
 export function supplierFor(need: Need, mesh: MeshView): Supplier {
   if (!need.media || need.distance < URGENT_BYTES) return ORIGIN
-  if (peersHold(need.chunk, mesh)) return PEERS
-  if (isJoining(mesh)) return { kind: 'wait', ms: JOIN_PATIENCE_MS - mesh.sinceJoinMs }
-  return ORIGIN
+  if (peersHold(need.chunk, mesh)) return isUrgent(need.slackMs) ? ORIGIN : PEERS
+  return isJoining(mesh) ? whileJoining(need.slackMs, mesh) : ORIGIN
+}
+
+/** Whether playback would run dry before a peer could be found out to be slow. */
+export function isUrgent(slackMs: number | undefined): boolean {
+  return slackMs !== undefined && slackMs < URGENT_SLACK_MS
+}
+
+/** A media element that has enough to play waits for the first peer; one that has not yet told is given a moment to. */
+function whileJoining(slackMs: number | undefined, mesh: MeshView): Supplier {
+  const left = JOIN_PATIENCE_MS - mesh.sinceJoinMs
+  if (slackMs === undefined) return mesh.sinceJoinMs < REPORT_MS ? { kind: 'wait', ms: REPORT_MS } : ORIGIN
+  const spare = slackMs - 2 * URGENT_SLACK_MS
+  return spare > 0 ? { kind: 'wait', ms: Math.min(left, spare) } : ORIGIN
 }
 
 /** Whether a connected peer would send the chunk, and did not fail to a moment ago. */
@@ -48,8 +68,10 @@ export function peersHold(chunk: ChunkIndex, mesh: MeshView): boolean {
   return ((mesh.status.available[chunk >>> 3] ?? 0) & (0x80 >>> (chunk & 7))) !== 0
 }
 
+/** Whether a first peer may yet connect. The tracker's word comes earlier, and does not say so. */
 function isJoining(mesh: MeshView): boolean {
-  return mesh.status?.phase === 'joining' && mesh.sinceJoinMs < JOIN_PATIENCE_MS
+  if (!mesh.status || mesh.status.phase === 'down' || mesh.status.peers > 0) return false
+  return mesh.sinceJoinMs < JOIN_PATIENCE_MS
 }
 
 /** Whether peers may yet take part: then origin requests are kept short, so that few bytes come twice. */
@@ -78,7 +100,15 @@ export const PEERS_FROM_BYTES = 2 * MiB
 export const PEER_DEADLINE_MS = 10_000
 
 /** How long a reader waits for a chunk that a peer is sending before the origin takes over. */
-export const PEER_PATIENCE_MS = 1_000
+export function peerPatience(slackMs: number | undefined): number {
+  return Math.min(
+    MAX_PEER_PATIENCE_MS,
+    Math.max(MIN_PEER_PATIENCE_MS, (slackMs ?? MAX_PEER_PATIENCE_MS) - URGENT_SLACK_MS),
+  )
+}
+
+const MAX_PEER_PATIENCE_MS = 1_000
+const MIN_PEER_PATIENCE_MS = 100
 
 /** How long an origin response may be silent before it is given up and asked for anew. */
 export const ORIGIN_PATIENCE_MS = 15_000

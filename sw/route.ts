@@ -53,7 +53,7 @@ export function targetOf(requestUrl: string): Target {
 }
 
 /** Engines whose media elements go on by themselves after a 206 that is shorter than they asked for. WebKit's do not. */
-const TAKES_SHORT_ANSWERS = /\b(Firefox|Chrome|Chromium)\//
+const TAKES_SHORT_ANSWERS = /(Firefox|Chrome|Chromium)\//
 
 /** Whether a media element asks, and would ask again after a short window of the rest. */
 export function takesWindows(request: Request, userAgent: string): boolean {

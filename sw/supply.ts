@@ -7,16 +7,18 @@ import type { MeshClient } from './mesh-client.ts'
 import { askOrigin, type OriginAnswer } from './origin.ts'
 import { OriginRun } from './origin-run.ts'
 import {
+  isUrgent,
   lookahead,
   type MeshView,
   ORIGIN_PATIENCE_MS,
   originSpan,
   PEER_DEADLINE_MS,
   PEER_FLIGHT_BYTES,
-  PEER_PATIENCE_MS,
   PEERS_FROM_BYTES,
+  peerPatience,
   peersHold,
   supplierFor,
+  URGENT_BYTES,
 } from './policy.ts'
 import type { ChunkSlot } from './slot.ts'
 import type { SwarmCache } from './swarm-cache.ts'
@@ -145,7 +147,7 @@ export class Supply {
   /** Asks ahead of a reader: peers for what lies further on, the origin for its next stretch. */
   ahead(demand: Demand): void {
     const { file, media, position, end } = demand
-    const start = position + (media ? 0 : PEERS_FROM_BYTES)
+    const start = media ? mediaPeersFrom(demand) : position + PEERS_FROM_BYTES
     const span = { start, end: Math.min(end, position + lookahead(media)) }
     if (span.start < span.end) this.#askPeersFor(demand, chunksCovering(file, span))
     this.#askOriginEarly(demand)
@@ -207,7 +209,8 @@ export class Supply {
   async #await(demand: Demand, chunk: ChunkIndex, slot: ChunkSlot): Promise<void> {
     const { cache, mesh } = this.#context
     const offset = demand.position - bytesOfChunk(demand.file, chunk).start
-    if (await slot.beyond(offset, slot.source === 'peers' ? PEER_PATIENCE_MS : ORIGIN_PATIENCE_MS)) return
+    const patience = slot.source === 'peers' ? peerPatience(demand.slackMs()) : ORIGIN_PATIENCE_MS
+    if (await slot.beyond(offset, patience)) return
     if (slot.source === 'peers') mesh.cancelChunk(cache.swarm.infoHash, chunk)
     if (slot.source === 'origin') this.#runTo(demand.file, chunk)?.stop()
     cache.release(chunk, slot)
@@ -219,7 +222,7 @@ export class Supply {
     for (let chunk: number = chunks.first; chunk < chunks.after && this.#peerBytes < PEER_FLIGHT_BYTES; chunk++) {
       const next = chunk as ChunkIndex
       if (!cache.isFree(next) || !peersHold(next, this.#view(next)) || this.#runTo(demand.file, next)) continue
-      if (!demand.media || this.#supplierFor(demand, next).kind === 'peers') this.#askPeers(demand.file, next)
+      this.#askPeers(demand.file, next)
     }
   }
 
@@ -257,7 +260,7 @@ export class Supply {
 
   #supplierFor(demand: Demand, chunk: ChunkIndex) {
     const distance = bytesOfChunk(demand.file, chunk).start - demand.begin
-    return supplierFor({ chunk, media: demand.media, distance }, this.#view(chunk))
+    return supplierFor({ chunk, media: demand.media, distance, slackMs: demand.slackMs() }, this.#view(chunk))
   }
 
   #view(chunk: ChunkIndex): MeshView {
@@ -269,6 +272,12 @@ export class Supply {
       refused: mesh.wasRefused(infoHash, chunk),
     }
   }
+}
+
+/** First byte that peers are asked for ahead of a media element: nothing that the origin is bringing already. */
+function mediaPeersFrom({ begin, position, slackMs }: Demand): number {
+  const near = isUrgent(slackMs()) ? URGENT_BYTES : 0
+  return Math.max(position + near, begin + URGENT_BYTES)
 }
 
 /** The chunk that holds the byte of `file` at `position`. */

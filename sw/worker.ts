@@ -85,7 +85,8 @@ export class TributaryWorker {
     event.waitUntil(
       this.#accelerator().then((accelerator) => {
         if (message.tributary === 'host') accelerator.mesh.accept(message.calls, message.events)
-        else expose(controlOf(accelerator), message.port)
+        else if (message.tributary === 'control') expose(controlOf(accelerator), message.port)
+        else accelerator.playbacks.report(sourceId(event), message.url, message.slackMs)
       }),
     )
   }
@@ -132,12 +133,18 @@ async function broadcast(message: WorkerMessage): Promise<void> {
   for (const page of pages) if (page.url.startsWith(self.registration.scope)) page.postMessage(message)
 }
 
+function sourceId({ source }: ExtendableMessageEvent): string {
+  return source instanceof Client ? source.id : ''
+}
+
 /** Messages of the site's own scripts to its worker pass by. */
 function isPageMessage(value: unknown): value is PageMessage {
   if (typeof value !== 'object' || value === null || !('tributary' in value)) return false
   switch (value.tributary) {
     case 'keepalive':
       return true
+    case 'playback':
+      return 'url' in value && typeof value.url === 'string' && 'slackMs' in value && typeof value.slackMs === 'number'
     case 'control':
       return 'port' in value && value.port instanceof MessagePort
     case 'host':

@@ -1,0 +1,33 @@
+import { PLAYBACK_MS } from '../protocol/bridge.ts'
+
+/** At these events it changes how long an element can play on what it has. None of them bubbles: they are captured. */
+const TURNS = ['loadedmetadata', 'progress', 'timeupdate', 'play', 'pause', 'ratechange', 'seeking', 'waiting'] as const
+
+/** Tells the worker how the page's media elements stand, so that it knows which chunks can wait for peers. */
+export function reportPlayback(report: (url: string, slackMs: number) => void): void {
+  const reportedAt = new WeakMap<HTMLMediaElement, number>()
+  const onTurn = (event: Event) => {
+    const media = event.target
+    if (!(media instanceof HTMLMediaElement) || !/^https?:/.test(media.currentSrc)) return
+    const isNews = event.type !== 'progress' && event.type !== 'timeupdate'
+    const since = performance.now() - (reportedAt.get(media) ?? Number.NEGATIVE_INFINITY)
+    if (!isNews && since < PLAYBACK_MS) return
+    reportedAt.set(media, performance.now())
+    report(media.currentSrc, slackOf(media))
+  }
+  for (const turn of TURNS) addEventListener(turn, onTurn, { capture: true, passive: true })
+}
+
+/** Milliseconds that the element can play at its rate before it runs dry. */
+export function slackOf(media: HTMLMediaElement): number {
+  if (media.paused && !media.seeking) return Number.POSITIVE_INFINITY
+  const { buffered, currentTime, playbackRate } = media
+  for (let i = 0; i < buffered.length; i++) {
+    const end = buffered.end(i)
+    if (buffered.start(i) > currentTime || end < currentTime) continue
+    // What reaches to the end never runs dry.
+    if (end >= media.duration) return Number.POSITIVE_INFINITY
+    return ((end - currentTime) / Math.max(Math.abs(playbackRate), 0.1)) * 1_000
+  }
+  return 0
+}

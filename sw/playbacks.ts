@@ -1,0 +1,22 @@
+/** More elements than a browser plays; beyond it the oldest reports go. */
+const MAX_ELEMENTS = 256
+
+/** How the pages' media elements stand. In memory alone: the next report comes within a moment. */
+export class Playbacks {
+  readonly #reports = new Map<string, { readonly slackMs: number; readonly at: number }>()
+
+  report(clientId: string, url: string, slackMs: number): void {
+    if (this.#reports.size >= MAX_ELEMENTS) this.#reports.clear()
+    this.#reports.set(keyOf(clientId, url), { slackMs, at: Date.now() })
+  }
+
+  /** Milliseconds that the element of that page can go on playing; undefined while nothing is known. */
+  slackMs(clientId: string, url: string): number | undefined {
+    const report = this.#reports.get(keyOf(clientId, url))
+    return report && Math.max(0, report.slackMs - (Date.now() - report.at))
+  }
+}
+
+function keyOf(clientId: string, url: string): string {
+  return `${clientId} ${url}`
+}
