@@ -1,0 +1,83 @@
+// What a bench may ask of its page. The page's side is in bench/page/; the names and shapes are checked on both.
+
+/** One download, read to its end and dropped. */
+export interface Download {
+  readonly bytes: number
+  /** From the call of fetch() to the first bytes in the page's hands. */
+  readonly firstByteMs: number
+  readonly totalMs: number
+}
+
+export interface DownloadOptions {
+  readonly url: string
+  /** Stop after the first bytes. */
+  readonly firstByteOnly?: boolean
+}
+
+/** Bytes by where they came from, since the page's first visit. */
+export interface WorkerBytes {
+  readonly cache: number
+  readonly peers: number
+  readonly origin: number
+}
+
+export interface PageCommands {
+  /** Resolves when the page's worker, if it has one, controls it. */
+  ready(): Promise<void>
+  download(options: DownloadOptions): Promise<Download>
+  /** What our worker has counted. */
+  workerBytes(): Promise<WorkerBytes>
+  /** Bytes that rest in the site's storage, as the browser estimates them. */
+  storedBytes(): Promise<number>
+  collectGarbage(): Promise<void>
+  /** When something was first painted, in milliseconds since the epoch. */
+  firstPaint(): Promise<number>
+}
+
+/** A data channel as the browser has it, or simple-peer. */
+export type PipeKind = 'raw' | 'simple-peer'
+
+/** One end of a connection, or of our mesh. */
+export interface LinkCommands {
+  offer(kind: PipeKind): Promise<string>
+  answer(options: { readonly kind: PipeKind; readonly offer: string }): Promise<string>
+  /** Takes the answer, and waits until the connection is open. */
+  accept(answer: string): Promise<void>
+  /** Sends so many bytes, as fast as the connection takes them. */
+  send(bytes: number): Promise<void>
+  /** Resolves when so many bytes have come. */
+  receive(bytes: number): Promise<LinkTransfer>
+  hangUp(): Promise<void>
+  /** Joins the swarm of a file by our mesh alone, and waits until a peer offers all of it. */
+  joinMesh(path: string): Promise<void>
+  /** Fetches all chunks of the swarm from peers. */
+  fetchAll(): Promise<LinkTransfer>
+  leaveMesh(): Promise<void>
+}
+
+export interface LinkTransfer {
+  readonly bytes: number
+  readonly ms: number
+}
+
+export interface TorrentCommands {
+  torrent(options: TorrentOptions): Promise<Download>
+}
+
+export interface TorrentOptions {
+  readonly torrent: string
+  /** Rarest first, in memory; else as the library does by itself. */
+  readonly tuned: boolean
+}
+
+export type Commands = PageCommands & LinkCommands & TorrentCommands
+
+/** What travels to the page. */
+export interface Order {
+  readonly number: number
+  readonly name: keyof Commands
+  readonly argument: unknown
+}
+
+/** What comes back. */
+export type Outcome = { readonly number: number } & ({ readonly result: unknown } | { readonly error: string })

@@ -1,0 +1,110 @@
+import { createCipheriv } from 'node:crypto'
+import { link, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { DEFAULT_OPTIONS, type ManifestOptions } from '../../manifest-tool/build-manifest.ts'
+import { type RunningServer, startServer } from '../../manifest-tool/serve/start-server.ts'
+
+export const MiB = 2 ** 20
+
+export interface FilePlan {
+  readonly size: number
+  /** Names below the site's root. All are the same bytes, on disk once; to a browser each is a file of its own. */
+  readonly names: readonly string[]
+}
+
+/** A folder with files to serve and the benches' pages. Several servers may serve it at once. */
+export class Site {
+  readonly dir: string
+  readonly #scratch: string
+
+  private constructor(scratch: string) {
+    this.#scratch = scratch
+    this.dir = join(scratch, 'public')
+  }
+
+  static async make(files: readonly FilePlan[]): Promise<Site> {
+    const site = new Site(await mkdtemp(join(tmpdir(), 'tributary-bench-site-')))
+    await mkdir(site.dir)
+    await writePages(site.dir)
+    for (const { size, names } of files) {
+      const [first, ...others] = names
+      if (first === undefined) continue
+      await writeNoise(join(site.dir, first), size)
+      for (const name of others) await link(join(site.dir, first), join(site.dir, name))
+    }
+    return site
+  }
+
+  /**
+   * Serves the folder as an origin of its own.
+   * @param tributary whether pages get our tag; without it the site has no manifest that anybody asks for
+   */
+  async serve(tributary: boolean, manifest: Partial<ManifestOptions> = {}): Promise<RunningServer> {
+    const server = await startServer({
+      dir: this.dir,
+      inject: tributary,
+      // One folder for all servers: the first of them hashes.
+      cacheFolder: join(this.#scratch, 'manifest'),
+      manifest: { ...DEFAULT_OPTIONS, ...manifest },
+    })
+    await server.manifestReady
+    return server
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#scratch, { recursive: true, force: true })
+  }
+}
+
+/** The same names for each round of a bench: `64-0.bin`, `64-1.bin`, ... */
+export function namesOf(label: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${label}-${i}.bin`)
+}
+
+/** Bits per second, in millions, as bytes per second; undefined: unlimited. */
+export function rateOf(megabits: number | undefined): number | undefined {
+  return megabits === undefined ? undefined : (megabits * 1e6) / 8
+}
+
+const PAGES = ['downloads', 'link', 'webtorrent'] as const
+
+async function writePages(dir: string): Promise<void> {
+  const folder = fileURLToPath(new URL('../page/', import.meta.url))
+  for (const name of PAGES) {
+    const { outputFiles } = await build({
+      entryPoints: [join(folder, `${name}.ts`)],
+      bundle: true,
+      write: false,
+      format: 'esm',
+      target: 'es2022',
+      define: { global: 'globalThis' },
+      inject: [join(folder, '../../page-bridge/node-globals.ts')],
+      alias: { debug: fileURLToPath(new URL('../../page-bridge/no-debug.cjs', import.meta.url)) },
+    })
+    await writeFile(join(dir, `bench-${name}.js`), outputFiles[0]?.contents ?? '')
+    await writeFile(
+      join(dir, `${name}.html`),
+      `<!doctype html><meta charset="utf-8"><title>${name}</title><h1>${name}</h1><script type="module" src="bench-${name}.js"></script>\n`,
+    )
+  }
+  await writeFile(
+    join(dir, 'pass-through.js'),
+    `addEventListener('install', () => skipWaiting())
+addEventListener('activate', (event) => event.waitUntil(clients.claim()))
+addEventListener('fetch', (event) => event.respondWith(fetch(event.request)))
+`,
+  )
+}
+
+/** Bytes that look like noise, the same for the same size. */
+async function writeNoise(path: string, size: number): Promise<void> {
+  const cipher = createCipheriv('aes-256-ctr', Buffer.alloc(32, size % 251), Buffer.alloc(16))
+  const zeros = Buffer.alloc(4 * MiB)
+  const file = await open(path, 'w')
+  for (let at = 0; at < size; at += zeros.length)
+    await file.write(cipher.update(zeros.subarray(0, Math.min(zeros.length, size - at))))
+  await file.close()
+}
