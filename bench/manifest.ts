@@ -1,7 +1,9 @@
 // How fast `tributary manifest` hashes a large file that is in the system's cache, against node:crypto on as many
-// threads, counting SHA-1 and SHA-256 as two passes. Prints the ratio; design: at least 0.8.
+// threads, counting SHA-1 and SHA-256 as two passes.
 //
-//   node --import tsx bench/manifest.ts [GiB = 4]
+//   npm run bench manifest -- [--size 4] [--rounds 3] [--json]
+//
+// Size in GiB.
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -10,11 +12,19 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { only, progress, readArguments } from './lib/arguments.ts'
+import { Report } from './lib/report.ts'
+import { median } from './lib/statistics.ts'
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
-const ROUNDS = 3
-const bytes = Number(process.argv[2] ?? 4) * 2 ** 30
+const { json, numbers } = readArguments({ size: [4], rounds: [3] })
+const bytes = only(numbers.size) * 2 ** 30
 const threads = availableParallelism()
+
+const report = new Report('manifest', [
+  `\`tributary manifest\` on a file of ${bytes / 2 ** 30} GiB in the system's cache, from its start to its exit, SHA-1 and SHA-256.`,
+  `node:crypto: both hashes one after the other over the same file, in ${threads} threads. In turn within each round.`,
+])
 
 /** Each thread reads its part of the file and hashes it twice, 1 MiB at a time. */
 const BASELINE = `
@@ -82,24 +92,29 @@ async function writeFile(path: string): Promise<void> {
   await file.close()
 }
 
-const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
-
 if (!existsSync(CLI)) throw new Error('run npm run build first')
 const dir = await mkdtemp(join(tmpdir(), 'tributary-bench-'))
 try {
   const path = join(dir, 'large.bin')
   await writeFile(path)
-  const ratios: number[] = []
-  for (let round = 1; round <= ROUNDS; round++) {
-    const baseline = await baselineSeconds(path)
+  const hashed = { baseline: [] as number[], command: [] as number[], peakMiB: [] as number[] }
+  for (let round = 1; round <= only(numbers.rounds); round++) {
+    progress(`round ${round}`)
+    hashed.baseline.push((2 * bytes) / (await baselineSeconds(path)) / 1e6)
     const { seconds, peakMiB } = await commandRun(dir)
-    ratios.push(baseline / seconds)
-    const rate = (at: number) => `${((2 * bytes) / at / 1e6).toFixed(0)} MB/s`
-    console.log(
-      `round ${round}: node:crypto ${rate(baseline)}, manifest ${rate(seconds)}, ratio ${(baseline / seconds).toFixed(2)}, peak ${peakMiB.toFixed(0)} MiB`,
-    )
+    hashed.command.push((2 * bytes) / seconds / 1e6)
+    hashed.peakMiB.push(peakMiB)
   }
-  console.log(`${threads} threads, ${bytes / 2 ** 30} GiB: median ratio ${median(ratios).toFixed(2)} (target 0.80)`)
+  const ratio = median(hashed.command) / median(hashed.baseline)
+  report.add({ '': 'node:crypto', 'MB/s, both passes': { values: hashed.baseline } })
+  report.add({
+    '': 'tributary manifest',
+    'MB/s, both passes': { values: hashed.command },
+    ratio: ratio.toFixed(2),
+    'largest, MiB': { values: hashed.peakMiB },
+  })
+  report.target({ name: 'hashing against node:crypto', value: ratio, atLeast: 0.8, unit: 'x' })
 } finally {
   await rm(dir, { recursive: true, force: true })
 }
+report.print(json)
