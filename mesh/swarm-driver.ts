@@ -154,8 +154,13 @@ export class SwarmDriver {
   }
 
   async #verify(id: number, chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const good = await this.#options.verify(chunk, bytes)
-    this.#handle({ kind: 'verified', id, good })
+    try {
+      const good = await this.#options.verify(chunk, bytes)
+      this.#handle({ kind: 'verified', id, good })
+    } catch {
+      // No hash could be made: that is no peer's fault, and this chunk is not to be had from any.
+      this.cancel(chunk)
+    }
   }
 
   async #read(chunk: ChunkIndex): Promise<void> {

@@ -47,7 +47,7 @@ export type SwarmEffect =
   | { readonly kind: 'deliver'; readonly chunk: ChunkIndex; readonly bytes: Uint8Array<ArrayBuffer> }
   /** Nobody delivers this chunk in time. */
   | { readonly kind: 'giveUp'; readonly chunk: ChunkIndex }
-  /** A peer wants this stored chunk: answer `chunkRead`. */
+  /** A peer wants this stored chunk now or soon: answer `chunkRead`. Worth a cache, as it may be asked for again. */
   | { readonly kind: 'read'; readonly chunk: ChunkIndex }
   | { readonly kind: 'ban'; readonly peerId: PeerId }
   /** Peers, or what they hold, changed. */

@@ -32,6 +32,12 @@ export class UploadQueue {
     this.#loaded = { chunk, bytes }
   }
 
+  /** The chunk that is asked for after the head's. Walks the queue: meant for once a chunk. */
+  get nextChunk(): ChunkIndex | undefined {
+    const { head } = this
+    return this.#spans.find((span) => span.chunk !== head?.chunk)?.chunk
+  }
+
   /** Bytes of the head's block as a view, or undefined when its chunk is not loaded. */
   get headBytes(): Uint8Array | undefined {
     const { head } = this

@@ -60,15 +60,26 @@ export class Uploader {
       if (peer.reading !== chunk) continue
       peer.reading = undefined
       if (bytes === undefined) peer.session.refuseChunk(chunk)
-      else if (peer.session.uploads.head?.chunk === chunk) peer.session.uploads.load(chunk, bytes)
+      else if (peer.session.uploads.head?.chunk === chunk) this.#load(peer, chunk, bytes)
       this.pump(peer, nowMs)
     }
+  }
+
+  /** Hands over a chunk, and has the next one read ahead so that the link does not run dry meanwhile. */
+  #load(peer: Peer, chunk: ChunkIndex, bytes: Uint8Array): void {
+    peer.session.uploads.load(chunk, bytes)
+    const next = peer.session.uploads.nextChunk
+    if (next !== undefined) this.#fetch(next)
   }
 
   #read(peer: Peer, chunk: ChunkIndex): void {
     // One read at a time for a peer, whatever it asks for.
     if (peer.reading !== undefined) return
     peer.reading = chunk
+    this.#fetch(chunk)
+  }
+
+  #fetch(chunk: ChunkIndex): void {
     if (this.#reads.has(chunk)) return
     this.#reads.add(chunk)
     this.#options.emit({ kind: 'read', chunk })

@@ -2,8 +2,7 @@ import type { Mode } from '../protocol/bridge.ts'
 
 /** What a site can set with `data-` attributes on the script tag. */
 export interface BridgeOptions {
-  /** Undefined: as the visitor's worker remembers, which is `on` at first. */
-  readonly mode: Mode | undefined
+  readonly mode: Mode
   /** Bytes per second over each swarm; Infinity for no cap. */
   readonly uploadLimit: number
   /** `ask`: nothing is uploaded before the site has called setSharing(true). */
@@ -24,7 +23,7 @@ export function readOptions(script: HTMLScriptElement | undefined, fallback: str
   const { mode, uploadLimit, consent, worker } = script?.dataset ?? {}
   const scripts = new URL('./', script?.src || fallback).href
   return {
-    mode: isMode(mode) ? mode : undefined,
+    mode: isMode(mode) ? mode : 'on',
     uploadLimit: parseRate(uploadLimit) ?? Number.POSITIVE_INFINITY,
     consent: consent === 'ask' ? 'ask' : 'implied',
     worker:

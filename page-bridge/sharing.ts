@@ -15,18 +15,22 @@ function connection(): NetworkInformation | undefined {
 export class Sharing {
   /** What the worker says; it remembers the visitor's choice across visits. */
   #wanted = true
-  #consented: boolean
+  readonly #consent: 'implied' | 'ask'
+  /** Where nothing can be stored, the answer holds for this page. */
+  #answer = false
   readonly #onChange: (allowed: boolean) => void
 
   constructor(consent: 'implied' | 'ask', onChange: (allowed: boolean) => void) {
-    this.#consented = consent === 'implied' || remembered()
+    this.#consent = consent
     this.#onChange = onChange
     connection()?.addEventListener('change', () => this.#onChange(this.allowed))
   }
 
   get allowed(): boolean {
     const network = connection()
-    return this.#wanted && this.#consented && network?.saveData !== true && network?.type !== 'cellular'
+    // Another tab may have been given the answer: it is looked up each time.
+    const consented = this.#consent === 'implied' || this.#answer || remembered()
+    return this.#wanted && consented && network?.saveData !== true && network?.type !== 'cellular'
   }
 
   set wanted(wanted: boolean) {
@@ -36,10 +40,10 @@ export class Sharing {
 
   /** The visitor's answer. */
   decide(share: boolean): void {
-    this.#consented = share
+    this.#answer = share
     try {
       localStorage.setItem(CONSENT, share ? 'yes' : 'no')
-    } catch {} // no storage: the answer holds for this page
+    } catch {} // no storage
     this.wanted = share
   }
 }

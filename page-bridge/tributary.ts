@@ -109,12 +109,13 @@ export class Tributary extends EventTarget {
 
   /** First words with the worker: the page's options, and where the counters stand. */
   async #greet(): Promise<WorkerState> {
-    const { mode, consent } = this.#options
     await this.stats()
-    if (mode !== undefined) await this.#worker.call((control) => control.setMode(mode))
     const state = await this.#worker.call((control) => control.state())
-    if (consent === 'implied') this.#sharing.wanted = state.sharing
-    return state
+    const { mode } = this.#options
+    // The tag decides each time, so that a site that takes the attribute away is back to normal.
+    if (mode !== state.mode) await this.#worker.call((control) => control.setMode(mode))
+    this.#sharing.wanted = state.sharing
+    return { ...state, mode, sharing: this.#sharing.allowed }
   }
 
   #serves(url: string): Promise<boolean> {
