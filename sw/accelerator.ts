@@ -11,6 +11,7 @@ import { Lifetime } from './lifetime.ts'
 import { MeshClient } from './mesh-client.ts'
 import type { OriginAnswer } from './origin.ts'
 import { OriginRate } from './origin-rate.ts'
+import { PATIENCE, type Patience } from './patience.ts'
 import { Playbacks } from './playbacks.ts'
 import { targetOf } from './route.ts'
 import { SwarmHashes, type SwarmSession, ticketFor } from './session.ts'
@@ -27,12 +28,11 @@ const MEMORY_STORE_BYTES = 48 * MiB
 /** A database that has not opened by then is treated as refused: some browsers never answer. */
 const OPEN_DEADLINE_MS = 3_000
 
-/** A request whose preparation takes longer than this goes to the origin. */
-const PREPARE_DEADLINE_MS = 700
-
 export interface AcceleratorHost {
   /** URL of the directory that holds the manifest, ending in `/`. */
   readonly siteRoot: string
+  /** The browser's own name for itself (navigator.userAgent). */
+  readonly userAgent: string
   /** Posts to all pages. */
   broadcast(message: WorkerMessage): void
   /** The counters changed. */
@@ -48,6 +48,7 @@ export class Accelerator {
   readonly playbacks = new Playbacks()
   readonly site: Site
   readonly #host: AcceleratorHost
+  readonly #patience: Patience
   readonly #store: RunStore
   readonly #storeKind: WorkerState['store']
   readonly #values: ValueStore
@@ -61,8 +62,9 @@ export class Accelerator {
   /** Sessions that are open by now. */
   readonly #open = new Map<InfoHash, SwarmSession>()
 
-  private constructor(host: AcceleratorHost, stores: OpenStores) {
+  private constructor(host: AcceleratorHost, stores: OpenStores, patience: Patience) {
     this.#host = host
+    this.#patience = patience
     this.#store = stores.chunks
     this.#values = stores.values
     this.#storeKind = stores.kind
@@ -74,11 +76,8 @@ export class Accelerator {
       broken: (problem) => this.#fellBack({ reason: 'manifest-broken', detail: String(problem) }),
       changed: (manifest) => this.lifetime.track(this.#followManifest(manifest)),
     })
-    this.mesh = new MeshClient({
-      broadcast: host.broadcast,
-      uploaded: (bytes) => this.#totals.add('uploaded', bytes),
-      changed: host.statsChanged,
-    })
+    const uploaded = (bytes: number) => this.#totals.add('uploaded', bytes)
+    this.mesh = new MeshClient({ broadcast: host.broadcast, uploaded, changed: host.statsChanged }, patience)
     this.#sink = new ChunkSink(stores.chunks, {
       stored: (swarm, chunks) => {
         this.#open.get(swarm)?.cache.stored(chunks)
@@ -93,8 +92,8 @@ export class Accelerator {
     })
   }
 
-  static async open(host: AcceleratorHost): Promise<Accelerator> {
-    const accelerator = new Accelerator(host, await openStores())
+  static async open(host: AcceleratorHost, { stores, patience = PATIENCE }: Provided = {}): Promise<Accelerator> {
+    const accelerator = new Accelerator(host, stores ?? (await openStores()), patience)
     // Settings and counters that cannot be read are as good as none.
     const { site } = accelerator
     const remembered = [accelerator.#settings, accelerator.#totals, accelerator.#rate, site]
@@ -108,13 +107,14 @@ export class Accelerator {
     this.lifetime.track(this.site.revalidate())
     const listing = this.site.find(target.url)
     if (!listing || this.#settings.mode !== 'on') return await this.#plain({ request, target }, listing)
-    const session = await withDeadline(this.#prepare(listing), PREPARE_DEADLINE_MS).catch(() => undefined)
+    const session = await withDeadline(this.#prepare(listing), this.#patience.prepare).catch(() => undefined)
     if (!session || this.#notes.isBypassed(listing.swarm, listing.file)) return await plainAnswer({ request, target })
     session.asked.add(listing.file)
     this.#takePart(session)
     return await answer(
       { request, clientId, target, file: listing.file, session },
       {
+        userAgent: this.#host.userAgent,
         cursors: this.#cursors,
         slackMs: () => this.playbacks.slackMs(clientId, target.url),
         head: (file) => this.#notes.head(listing.swarm, file),
@@ -211,6 +211,7 @@ export class Accelerator {
     const supply = new Supply({
       cache,
       mesh: this.mesh,
+      patience: this.#patience,
       head: (file) => this.#notes.head(swarm, file),
       received: (bytes) => this.#totals.add('origin', bytes),
       measured: (bytes, ms) => this.lifetime.track(this.#rate.note(bytes, ms)),
@@ -260,7 +261,13 @@ export class Accelerator {
   }
 }
 
-interface OpenStores {
+/** What is made here unless it is handed in. */
+interface Provided {
+  readonly stores?: OpenStores
+  readonly patience?: Patience
+}
+
+export interface OpenStores {
   readonly kind: WorkerState['store']
   readonly chunks: RunStore
   readonly values: ValueStore

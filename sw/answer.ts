@@ -32,6 +32,8 @@ const MAX_LEAD_BYTES = 256 * KiB
 /** What an answer needs of the worker. */
 export interface AnswerContext {
   head(file: ManifestFile): FileHead | undefined
+  /** The browser's own name for itself. */
+  readonly userAgent: string
   /** Where the media element of this page and file has come to. */
   readonly cursors: MediaCursors
   /** How long the media element that asks can go on playing; undefined while nothing is known. */
@@ -66,7 +68,7 @@ export async function answer(asked: Asked, context: AnswerContext): Promise<Resp
   const wanted = answerRange(range, file.size)
   if (wanted.kind === 'unsatisfiable') return await plainAnswer(asked).catch(() => unsatisfiable(file))
   const part = wanted.kind === 'part' ? wanted.span : undefined
-  const media = part !== undefined && isOpenRange(range) && takesWindows(request, navigator.userAgent)
+  const media = part !== undefined && isOpenRange(range) && takesWindows(request, context.userAgent)
   return media ? await answerMedia(asked, context, part) : await answerExactly(asked, context, part)
 }
 

@@ -4,9 +4,7 @@ import { withDeadline } from '../protocol/deadline.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 import { Bell } from './bell.ts'
-
-/** A page that has not answered by then is frozen or gone. */
-const CALL_DEADLINE_MS = 2_000
+import type { Patience } from './patience.ts'
 
 /** How long a call for a host is left open before it is made again. */
 const CALL_AGAIN_MS = 3_000
@@ -41,14 +39,16 @@ export interface MeshClientEvents {
  */
 export class MeshClient {
   readonly #events: MeshClientEvents
+  readonly #patience: Patience
   #host: Remote<MeshHost> | undefined
   #hostPorts: readonly MessagePort[] = []
   #calledAt = Number.NEGATIVE_INFINITY
   readonly #members = new Map<InfoHash, Membership>()
   readonly #bell = new Bell()
 
-  constructor(events: MeshClientEvents) {
+  constructor(events: MeshClientEvents, patience: Patience) {
     this.#events = events
+    this.#patience = patience
   }
 
   /** Peers over all swarms. */
@@ -89,7 +89,8 @@ export class MeshClient {
   }
 
   /** Resolves with verified bytes, or undefined when peers do not bring the chunk in time. */
-  async fetchChunk(infoHash: InfoHash, chunk: ChunkIndex, deadlineMs: number): Promise<ArrayBuffer | undefined> {
+  async fetchChunk(infoHash: InfoHash, chunk: ChunkIndex): Promise<ArrayBuffer | undefined> {
+    const deadlineMs = this.#patience.peerChunk
     const bytes = await this.#call((host) => host.fetchChunk({ infoHash, chunk, deadlineMs }), deadlineMs + GRACE_MS)
     if (!bytes) this.#members.get(infoHash)?.refusedAt.set(chunk, Date.now())
     return bytes
@@ -145,7 +146,10 @@ export class MeshClient {
   }
 
   /** Calls the host; undefined when there is none, it fails or does not answer in time. */
-  async #call<T>(work: (host: Remote<MeshHost>) => Promise<T>, deadlineMs = CALL_DEADLINE_MS): Promise<T | undefined> {
+  async #call<T>(
+    work: (host: Remote<MeshHost>) => Promise<T>,
+    deadlineMs = this.#patience.call,
+  ): Promise<T | undefined> {
     const host = this.#host
     if (!host) {
       this.#callForHost()

@@ -1,10 +1,13 @@
 import type { SwarmStatus } from '../protocol/bridge.ts'
-import { type ChunkIndex, MiB } from '../protocol/units.ts'
+import { type ChunkIndex, KiB, MiB } from '../protocol/units.ts'
 
 // Who brings a chunk: the whole policy, as pure functions of what is known at the moment.
 
 /** A media element shows its first frames out of this much; it comes from the origin, which answers at once. */
-export const URGENT_BYTES = 1 * MiB
+const URGENT_BYTES = 1 * MiB
+
+/** With peers at hand the origin need only bridge the time until their first chunks are here. */
+export const BRIDGE_BYTES = 512 * KiB
 
 /** How long after joining a first peer is waited for, by media elements that have enough to play meanwhile. */
 export const JOIN_PATIENCE_MS = 3_000
@@ -31,6 +34,8 @@ export interface MeshView {
   readonly sinceJoinMs: number
   /** Whether peers were asked for this chunk a short time ago, in vain. */
   readonly refused: boolean
+  /** Whether a reader has lately waited in vain for a chunk of theirs. */
+  readonly late: boolean
 }
 
 export interface Need {
@@ -44,8 +49,12 @@ export interface Need {
 
 /** Decides who brings a chunk that a reader needs now. */
 export function supplierFor(need: Need, mesh: MeshView): Supplier {
-  if (!need.media || need.distance < URGENT_BYTES) return ORIGIN
-  if (peersHold(need.chunk, mesh)) return isUrgent(need.slackMs) ? ORIGIN : PEERS
+  if (!need.media || need.distance < BRIDGE_BYTES) return ORIGIN
+  if (peersHold(need.chunk, mesh)) {
+    const risky = mesh.late || need.distance >= URGENT_BYTES
+    return isUrgent(need.slackMs) && risky ? ORIGIN : PEERS
+  }
+  if (need.distance < URGENT_BYTES) return ORIGIN
   return isJoining(mesh) ? whileJoining(need.slackMs, mesh) : ORIGIN
 }
 
@@ -81,6 +90,7 @@ export function peersMayHelp(mesh: MeshView): boolean {
 
 /** The most bytes that one origin request asks for. */
 export function originSpan(media: boolean, mesh: MeshView): number {
+  if ((mesh.status?.peers ?? 0) > 0) return media ? BRIDGE_BYTES : 2 * MiB
   if (peersMayHelp(mesh)) return media ? URGENT_BYTES : 2 * MiB
   return media || mesh.status?.phase === 'up' ? 4 * MiB : 16 * MiB
 }
@@ -96,9 +106,6 @@ export const PEER_FLIGHT_BYTES = 4 * MiB
 /** A download's peers begin this far ahead: what lies nearer comes from the origin before they could answer. */
 export const PEERS_FROM_BYTES = 2 * MiB
 
-/** Peers are given this long for a chunk; a reader that waits for it is less patient. */
-export const PEER_DEADLINE_MS = 10_000
-
 /** How long a reader waits for a chunk that a peer is sending before the origin takes over. */
 export function peerPatience(slackMs: number | undefined): number {
   return Math.min(
@@ -110,5 +117,5 @@ export function peerPatience(slackMs: number | undefined): number {
 const MAX_PEER_PATIENCE_MS = 1_000
 const MIN_PEER_PATIENCE_MS = 100
 
-/** How long an origin response may be silent before it is given up and asked for anew. */
-export const ORIGIN_PATIENCE_MS = 15_000
+/** So long after a reader has waited for peers in vain, nothing that is urgent is left to them. */
+export const LATE_FOR_MS = 2_000

@@ -6,19 +6,19 @@ import { type FileHead, sameVersion } from './head.ts'
 import type { MeshClient } from './mesh-client.ts'
 import { askOrigin, type OriginAnswer } from './origin.ts'
 import { OriginRun } from './origin-run.ts'
+import type { Patience } from './patience.ts'
 import {
+  BRIDGE_BYTES,
   isUrgent,
+  LATE_FOR_MS,
   lookahead,
   type MeshView,
-  ORIGIN_PATIENCE_MS,
   originSpan,
-  PEER_DEADLINE_MS,
   PEER_FLIGHT_BYTES,
   PEERS_FROM_BYTES,
   peerPatience,
   peersHold,
   supplierFor,
-  URGENT_BYTES,
 } from './policy.ts'
 import type { ChunkSlot } from './slot.ts'
 import type { SwarmCache } from './swarm-cache.ts'
@@ -37,6 +37,7 @@ export class OriginFailed extends Error {
 export interface SupplyContext {
   readonly cache: SwarmCache
   readonly mesh: MeshClient
+  readonly patience: Patience
   /** What the origin said of the file before, as far as it is known. */
   head(file: ManifestFile): FileHead | undefined
   /** Bytes came from the origin. */
@@ -62,6 +63,7 @@ export class Supply {
   readonly #runs = new Set<OriginRun>()
   readonly #asking = new Set<Asking>()
   #peerBytes = 0
+  #lateAt = Number.NEGATIVE_INFINITY
 
   constructor(context: SupplyContext) {
     this.#context = context
@@ -200,20 +202,33 @@ export class Supply {
   /** Waits until the run has brought something or is over. */
   async #firstBytes(run: OriginRun): Promise<void> {
     const before = run.position
-    const giveUpAt = Date.now() + ORIGIN_PATIENCE_MS
+    const giveUpAt = Date.now() + this.#context.patience.origin
     while (!run.stopped && run.position === before && Date.now() < giveUpAt) await run.progress(giveUpAt - Date.now())
     if (run.position === before) run.stop()
   }
 
   /** Waits for a chunk that somebody brings; a transfer that is silent for too long loses it. */
   async #await(demand: Demand, chunk: ChunkIndex, slot: ChunkSlot): Promise<void> {
-    const { cache, mesh } = this.#context
+    const { cache } = this.#context
     const offset = demand.position - bytesOfChunk(demand.file, chunk).start
-    const patience = slot.source === 'peers' ? peerPatience(demand.slackMs()) : ORIGIN_PATIENCE_MS
+    const patience = slot.source === 'peers' ? peerPatience(demand.slackMs()) : this.#context.patience.origin
     if (await slot.beyond(offset, patience)) return
-    if (slot.source === 'peers') mesh.cancelChunk(cache.swarm.infoHash, chunk)
-    if (slot.source === 'origin') this.#runTo(demand.file, chunk)?.stop()
+    if (slot.source === 'peers') return this.#takeFromPeers(demand, chunk)
+    this.#runTo(demand.file, chunk)?.stop()
     cache.release(chunk, slot)
+  }
+
+  /** Peers are too slow: this chunk and those right behind it are free again, for the origin to bring in one go. */
+  #takeFromPeers({ file, position, end }: Demand, from: ChunkIndex): void {
+    const { cache, mesh } = this.#context
+    this.#lateAt = Date.now()
+    const { after } = chunksCovering(file, { start: position, end: Math.min(end, position + BRIDGE_BYTES) })
+    for (let chunk: number = from; chunk < after; chunk++) {
+      const slot = cache.slot(chunk as ChunkIndex)
+      if (slot?.source !== 'peers' || slot.state !== 'filling') continue
+      mesh.cancelChunk(cache.swarm.infoHash, chunk as ChunkIndex)
+      cache.release(chunk as ChunkIndex, slot)
+    }
   }
 
   #askPeersFor(demand: Demand, chunks: ChunkSpan): void {
@@ -231,7 +246,7 @@ export class Supply {
     const slot = cache.claim(file, chunk, 'peers')
     const length = chunkLength(file, chunk)
     this.#peerBytes += length
-    const fetching = mesh.fetchChunk(cache.swarm.infoHash, chunk, PEER_DEADLINE_MS).then(async (bytes) => {
+    const fetching = mesh.fetchChunk(cache.swarm.infoHash, chunk).then(async (bytes) => {
       if (slot.state !== 'filling' || bytes?.byteLength !== length) return cache.release(chunk, slot)
       slot.fill(new Uint8Array(bytes))
       await cache.settle(file, chunk, slot)
@@ -270,14 +285,15 @@ export class Supply {
       status: mesh.status(infoHash),
       sinceJoinMs: mesh.sinceJoinMs(infoHash),
       refused: mesh.wasRefused(infoHash, chunk),
+      late: Date.now() - this.#lateAt < LATE_FOR_MS,
     }
   }
 }
 
 /** First byte that peers are asked for ahead of a media element: nothing that the origin is bringing already. */
 function mediaPeersFrom({ begin, position, slackMs }: Demand): number {
-  const near = isUrgent(slackMs()) ? URGENT_BYTES : 0
-  return Math.max(position + near, begin + URGENT_BYTES)
+  const near = isUrgent(slackMs()) ? BRIDGE_BYTES : 0
+  return Math.max(position + near, begin + BRIDGE_BYTES)
 }
 
 /** The chunk that holds the byte of `file` at `position`. */

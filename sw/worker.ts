@@ -60,6 +60,7 @@ export class TributaryWorker {
   #accelerator(): Promise<Accelerator> {
     this.#opening ??= Accelerator.open({
       siteRoot: this.siteRoot,
+      userAgent: navigator.userAgent,
       broadcast: (message) => void broadcast(message),
       statsChanged: () => this.#reportStats(),
       streaming: () => this.#streaming(),
