@@ -27,7 +27,7 @@ const size = only(numbers.size) * MiB
 const egress = only(numbers.egress)
 
 const report = new Report('memory', [
-  `A file of ${size / MiB} MiB is read to the end and dropped by the page; proportional set size (Pss), every ${SAMPLE_MS} ms.`,
+  `A file of ${size / MiB} MiB is read to the end by the page, all of it into the same 1 MiB of memory; proportional set size (Pss), every ${SAMPLE_MS} ms.`,
   'renderers: the processes that host page and worker. A fresh browser for each row; idle: before, after garbage collection.',
   'others: browser, network, storage and utility processes, for information.',
 ])
@@ -62,7 +62,7 @@ async function measure(row: string, client: Client, counts: boolean): Promise<vo
     peak.renderers = Math.max(peak.renderers, renderers)
     peak.others = Math.max(peak.others, others)
   }, SAMPLE_MS)
-  const download = await client.download('large.bin').finally(() => clearInterval(timer))
+  const download = await client.download('large.bin', { oneBuffer: true }).finally(() => clearInterval(timer))
   if (download.bytes !== size) throw new Error(`${row}: got ${download.bytes} of ${size} bytes`)
   const above = (peak.renderers - before.renderers) / MiB
   report.add({

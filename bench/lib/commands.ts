@@ -12,6 +12,8 @@ export interface DownloadOptions {
   readonly url: string
   /** Stop after the first bytes. */
   readonly firstByteOnly?: boolean
+  /** Read everything into the same memory, instead of leaving what was read to the garbage collector. */
+  readonly oneBuffer?: boolean
 }
 
 /** Bytes by where they came from, since the page's first visit. */

@@ -5,6 +5,8 @@ declare global {
   var gc: (() => void) | undefined
 }
 
+const BUFFER_BYTES = 2 ** 20
+
 /** Where a minimal worker is to be used instead of ours, its path is in the page's address. */
 const ownWorker = new URLSearchParams(location.search).get('worker')
 
@@ -35,24 +37,48 @@ export const visitor: PageCommands = {
 }
 
 /** Past the browser's own cache, which would be written to and read from behind the bench's back. */
-async function download({ url, firstByteOnly }: DownloadOptions): Promise<Download> {
+async function download({ url, firstByteOnly, oneBuffer }: DownloadOptions): Promise<Download> {
   const begun = performance.now()
   const response = await fetch(url, { cache: 'no-store' })
   if (!response.ok || !response.body) throw new Error(`${url}: status ${response.status}`)
-  const reader = response.body.getReader()
   let bytes = 0
   let firstByteMs = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
+  for await (const length of oneBuffer ? readIntoOneBuffer(response.body) : read(response.body)) {
     if (bytes === 0) firstByteMs = performance.now() - begun
-    bytes += value.length
-    if (firstByteOnly) {
-      await reader.cancel()
-      break
-    }
+    bytes += length
+    if (firstByteOnly) break
   }
   return { bytes, firstByteMs, totalMs: performance.now() - begun }
+}
+
+/** Reads and drops; yields the lengths of what came. */
+async function* read(body: ReadableStream<Uint8Array>): AsyncGenerator<number> {
+  const reader = body.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value.length
+    }
+  } finally {
+    await reader.cancel()
+  }
+}
+
+/** The same without leaving garbage behind. */
+async function* readIntoOneBuffer(body: ReadableStream<Uint8Array>): AsyncGenerator<number> {
+  const reader = body.getReader({ mode: 'byob' })
+  let buffer = new ArrayBuffer(BUFFER_BYTES)
+  try {
+    for (;;) {
+      const { done, value } = await reader.read(new Uint8Array(buffer))
+      if (done) return
+      buffer = value.buffer
+      yield value.length
+    }
+  } finally {
+    await reader.cancel()
+  }
 }
 
 async function controlledBy(worker: string): Promise<void> {
