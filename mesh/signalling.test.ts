@@ -229,6 +229,18 @@ test('as many offers as the tracker knows other peers, five at most; unanswered 
   assert.equal(transport.alive, 0)
 })
 
+test('who is alone though the tracker knows others asks again before the interval is over', async () => {
+  const { clock, tracker } = setUp()
+  tracker.peers = 3
+  await clock.advance(20_000)
+  assert.equal(tracker.heard.length, 3)
+  tracker.peers = 1
+  await clock.advance(15_000)
+  const { length } = tracker.heard
+  await clock.advance(100_000)
+  assert.equal(tracker.heard.length, length, 'with nobody to meet, once an interval is enough')
+})
+
 test('an offer is answered, and the connection handed to the swarm', async () => {
   const { clock, tracker, peer } = setUp()
   await clock.advance(100)

@@ -34,8 +34,9 @@ const CONNECT_MS = 20_000
 const DEFAULT_INTERVAL_MS = 120_000
 const SHORTEST_INTERVAL_MS = 5_000
 const LONGEST_INTERVAL_MS = 10 * 60_000
-/** While the tracker knows peers and we have none, we ask sooner. */
-const LONELY_INTERVAL_MS = 10_000
+/** With fewer peers than FEW_PEERS while the tracker knows more, we ask sooner than it wants. */
+const LONELY_INTERVAL_MS = 15_000
+const FEW_PEERS = 3
 /** A tracker that says nothing for this long after an announce is taken for lost. */
 const RESPONSE_MS = 15_000
 /** A swarm that had to move to another tracker looks for its own again after this long. */
@@ -160,16 +161,23 @@ export class Signalling {
     this.#known = Math.max(0, peers - 1)
     this.#setPhase('up')
     const first = this.#cancelAnnounce === undefined
-    this.#cancelAnnounce?.()
-    this.#cancelAnnounce = this.#options.clock.after(this.#nextAnnounceMs(interval), () => void this.#makeOffers(true))
+    const askedMs = interval === undefined ? DEFAULT_INTERVAL_MS : interval * 1000
+    const waitMs = Math.max(SHORTEST_INTERVAL_MS, Math.min(LONGEST_INTERVAL_MS, askedMs))
+    this.#announceLater(this.#options.clock.now() + waitMs)
     if (first) void this.#makeOffers(false)
   }
 
-  #nextAnnounceMs(interval: number | undefined): number {
-    const askedMs = interval === undefined ? DEFAULT_INTERVAL_MS : interval * 1000
-    const isLonely = this.#options.driver.swarm.peers === 0 && this.#known > 0
-    const wishedMs = isLonely ? Math.min(LONELY_INTERVAL_MS, askedMs) : askedMs
-    return Math.max(SHORTEST_INTERVAL_MS, Math.min(LONGEST_INTERVAL_MS, wishedMs))
+  /** Announces when the tracker wants it, or sooner when few of the peers that it knows are connected. */
+  #announceLater(dueMs: number): void {
+    const { clock, driver } = this.#options
+    this.#cancelAnnounce?.()
+    const waitMs = Math.min(LONELY_INTERVAL_MS, Math.max(0, dueMs - clock.now()))
+    this.#cancelAnnounce = clock.after(waitMs, () => {
+      const { peers } = driver.swarm
+      const isLonely = peers < FEW_PEERS && peers < this.#known
+      if (isLonely || clock.now() >= dueMs) void this.#makeOffers(true)
+      else this.#announceLater(dueMs)
+    })
   }
 
   #setPhase(phase: SignallingPhase): void {

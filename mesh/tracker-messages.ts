@@ -41,6 +41,8 @@ export type TrackerMessage =
       readonly interval: number | undefined
       /** Peers that the tracker knows, ourselves included. */
       readonly peers: number
+      /** Those of them that lack something. */
+      readonly lacking: number
     }
   | {
       readonly kind: 'offer'
@@ -107,6 +109,7 @@ export function parseTrackerMessage(text: string): TrackerMessage {
     infoHash,
     interval: isCount(interval) ? interval : undefined,
     peers: [message.complete, message.incomplete].filter(isCount).reduce((sum, count) => sum + count, 0),
+    lacking: isCount(message.incomplete) ? message.incomplete : 0,
   }
 }
 

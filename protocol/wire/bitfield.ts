@@ -24,12 +24,6 @@ export function fullBitfield(chunkCount: number): Uint8Array<ArrayBuffer> {
   return bits
 }
 
-export function countBits(bits: Uint8Array): number {
-  let count = 0
-  for (let byte of bits) for (; byte !== 0; byte &= byte - 1) count++
-  return count
-}
-
 /** @throws ProtocolViolation when a peer's bitfield has the wrong length or sets spare bits (BEP 3) */
 export function checkBitfield(bits: Uint8Array, chunkCount: number): void {
   if (bits.length !== bitfieldLength(chunkCount))

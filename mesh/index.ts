@@ -1,0 +1,8 @@
+// The package's entry point `tributary/mesh`: a swarm for any program that brings a clock, a transport and a store.
+
+export { ChunkCache } from './chunk-cache.ts'
+export type { Clock } from './clock.ts'
+export { MeshNode, type MeshNodeOptions, type MeshStatus, type SwarmMembership } from './mesh-node.ts'
+export { type CreatePeer, GATHER_MS, peerTransport, type StreamPeer } from './peer-transport.ts'
+export type { ReadChunk, VerifyChunk } from './swarm-driver.ts'
+export type { Link, LinkEvents, Negotiation, Offer, OpenSocket, Transport } from './transport.ts'
