@@ -88,6 +88,7 @@ async function answerMedia(asked: Asked, context: AnswerContext, part: ByteSpan)
   const begin = context.cursors.begin(clientId, file, start)
   const heldUntil = session.cache.heldUntil(file, start, Math.min(file.size, start + HELD_WINDOW_BYTES))
   const demand = demandFor(asked, { begin, position: start, end: file.size, media: true, slackMs: context.slackMs })
+  if (begin === start) session.supply.sought(demand)
   if (heldUntil - start >= Math.min(LEAST_WINDOW_BYTES, file.size - start)) {
     const window = { start, end: heldUntil }
     context.cursors.move(clientId, file, begin, window.end)

@@ -88,17 +88,19 @@ export class MeshClient {
     else this.#callForHost()
   }
 
+  /** Peers did not bring a chunk: they are not asked for it again soon. */
+  refused(infoHash: InfoHash, chunk: ChunkIndex): void {
+    this.#members.get(infoHash)?.refusedAt.set(chunk, Date.now())
+  }
+
   /** Resolves with verified bytes, or undefined when peers do not bring the chunk in time. */
   async fetchChunk(infoHash: InfoHash, chunk: ChunkIndex): Promise<ArrayBuffer | undefined> {
     const deadlineMs = this.#patience.peerChunk
-    const bytes = await this.#call((host) => host.fetchChunk({ infoHash, chunk, deadlineMs }), deadlineMs + GRACE_MS)
-    if (!bytes) this.#members.get(infoHash)?.refusedAt.set(chunk, Date.now())
-    return bytes
+    return await this.#call((host) => host.fetchChunk({ infoHash, chunk, deadlineMs }), deadlineMs + GRACE_MS)
   }
 
-  /** Peers are not wanted for this chunk any more, for they were too slow. */
+  /** Peers are not wanted for this chunk any more. */
   cancelChunk(infoHash: InfoHash, chunk: ChunkIndex): void {
-    this.#members.get(infoHash)?.refusedAt.set(chunk, Date.now())
     void this.#call((host) => host.cancelChunk(infoHash, chunk))
   }
 

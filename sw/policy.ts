@@ -115,7 +115,7 @@ export function peerPatience(slackMs: number | undefined): number {
 }
 
 const MAX_PEER_PATIENCE_MS = 1_000
-const MIN_PEER_PATIENCE_MS = 100
+const MIN_PEER_PATIENCE_MS = 250
 
 /** So long after a reader has waited for peers in vain, nothing that is urgent is left to them. */
 export const LATE_FOR_MS = 2_000

@@ -1,4 +1,11 @@
-import { type ByteSpan, bytesOfChunk, type ChunkSpan, chunkLength, chunksCovering } from '../protocol/geometry.ts'
+import {
+  type ByteSpan,
+  bytesOfChunk,
+  type ChunkSpan,
+  chunkLength,
+  chunksCovering,
+  chunksOfFile,
+} from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
 import { type Demand, Demands } from './demand.ts'
@@ -223,12 +230,28 @@ export class Supply {
     const { cache, mesh } = this.#context
     this.#lateAt = Date.now()
     const { after } = chunksCovering(file, { start: position, end: Math.min(end, position + BRIDGE_BYTES) })
-    for (let chunk: number = from; chunk < after; chunk++) {
-      const slot = cache.slot(chunk as ChunkIndex)
-      if (slot?.source !== 'peers' || slot.state !== 'filling') continue
-      mesh.cancelChunk(cache.swarm.infoHash, chunk as ChunkIndex)
-      cache.release(chunk as ChunkIndex, slot)
+    for (const [chunk, slot] of cache.slots({ first: from, after })) {
+      if (slot.source !== 'peers' || slot.state !== 'filling') continue
+      mesh.refused(cache.swarm.infoHash, chunk)
+      this.#cancel(chunk, slot)
     }
+  }
+
+  /** A media element has sought: what peers are still sending of its old place would only be in the way. */
+  sought({ file, position }: Demand): void {
+    const { cache } = this.#context
+    for (const [chunk, slot] of cache.slots(chunksOfFile(file))) {
+      if (slot.source !== 'peers' || slot.state !== 'filling') continue
+      const { start, end } = bytesOfChunk(file, chunk)
+      const isNear = end > position && start < position + lookahead(true)
+      if (!isNear && !this.demands.wants(file, start)) this.#cancel(chunk, slot)
+    }
+  }
+
+  #cancel(chunk: ChunkIndex, slot: ChunkSlot): void {
+    const { cache, mesh } = this.#context
+    mesh.cancelChunk(cache.swarm.infoHash, chunk)
+    cache.release(chunk, slot)
   }
 
   #askPeersFor(demand: Demand, chunks: ChunkSpan): void {
@@ -247,7 +270,11 @@ export class Supply {
     const length = chunkLength(file, chunk)
     this.#peerBytes += length
     const fetching = mesh.fetchChunk(cache.swarm.infoHash, chunk).then(async (bytes) => {
-      if (slot.state !== 'filling' || bytes?.byteLength !== length) return cache.release(chunk, slot)
+      if (slot.state !== 'filling') return
+      if (bytes?.byteLength !== length) {
+        mesh.refused(cache.swarm.infoHash, chunk)
+        return cache.release(chunk, slot)
+      }
       slot.fill(new Uint8Array(bytes))
       await cache.settle(file, chunk, slot)
     })

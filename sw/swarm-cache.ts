@@ -63,6 +63,11 @@ export class SwarmCache {
     return this.#slots.get(chunk)
   }
 
+  /** The slots of these chunks. There are few at any time. */
+  slots({ first, after }: ChunkSpan): [ChunkIndex, ChunkSlot][] {
+    return [...this.#slots].filter(([chunk]) => chunk >= first && chunk < after)
+  }
+
   isStored(chunk: ChunkIndex): boolean {
     return this.#index.holds(chunk)
   }
