@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { addInitCommand } from './commands/init.ts'
 import { addInspectCommand } from './commands/inspect.ts'
 import { addManifestCommand } from './commands/manifest.ts'
+import { addSeedCommand } from './commands/seed.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addVerifyCommand } from './commands/verify.ts'
 import { Failure } from './failure.ts'
@@ -40,6 +41,7 @@ function buildProgram(io: Io): Command {
   addVerifyCommand(program, io)
   addInspectCommand(program, io)
   addServeCommand(program, io)
+  addSeedCommand(program, io)
   return program
 }
 

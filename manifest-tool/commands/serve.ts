@@ -9,6 +9,7 @@ import { type Io, printJson, printLine } from '../io.ts'
 import { addManifestOptions, type ManifestArguments, manifestOptions } from '../manifest-options.ts'
 import { ReadingProgress } from '../progress.ts'
 import { counted, parseRate } from '../quantity.ts'
+import { seedBeside } from '../serve/seed-beside.ts'
 import { startServer } from '../serve/start-server.ts'
 
 interface Arguments extends ManifestArguments {
@@ -64,8 +65,10 @@ async function serveSite(dir: string, given: Arguments, io: Io): Promise<void> {
   })
   if (given.json) printJson(io.stdout, { url: server.url, port: server.port })
   else printLine(io.stdout, `serving ${dir} at ${server.url}`)
+  const seeder = given.seed ? seedBeside(server, io) : undefined
   if (!io.signal.aborted) await once(io.signal, 'abort')
   progress.stop()
+  await (await seeder)?.close(GRACE_MS)
   await server.close(GRACE_MS)
 }
 

@@ -42,6 +42,10 @@ export interface RunningServer {
   readonly url: string
   readonly port: number
   readonly metrics: OriginMetrics
+  /** Folder of the site, without links. */
+  readonly root: string
+  /** Where the manifest lies: the site's own folder, else that of the one made on the fly. */
+  readonly manifestFolders: readonly string[]
   /** Resolves when the site has a manifest to serve. */
   readonly manifestReady: Promise<void>
   /** @param rate bytes per second; undefined: unlimited */
@@ -89,6 +93,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}/`,
     port,
     metrics,
+    root,
+    manifestFolders: [root, live.folder],
     manifestReady,
     setEgress: (rate) => {
       egress.rate = rate

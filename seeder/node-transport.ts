@@ -1,0 +1,30 @@
+import { GATHER_MS, peerTransport } from '../mesh/peer-transport.ts'
+import type { Transport } from '../mesh/transport.ts'
+import type { IceServer } from '../protocol/manifest.ts'
+import { reasonOf, SeederError } from './errors.ts'
+import { nodeClock } from './node-clock.ts'
+
+/** Makes transports for the ICE servers that a manifest names. */
+export type TransportMaker = (iceServers: readonly IceServer[]) => Transport
+
+/**
+ * WebRTC for Node. Its binary is loaded here and not before, so that whoever does not seed does not need it.
+ * @throws SeederError when it does not load on this machine
+ */
+export async function loadNodeTransport(): Promise<TransportMaker> {
+  const { default: wrtc } = await import('@roamhq/wrtc').catch((error: unknown) => {
+    throw new SeederError(
+      `WebRTC for Node does not load on this machine (${reasonOf(error)})`,
+      'install it with: npm install @roamhq/wrtc',
+      { cause: error },
+    )
+  })
+  const { default: SimplePeer } = await import('simple-peer')
+  return (iceServers) => {
+    const config = { iceServers: iceServers.map(({ urls, ...credentials }) => ({ urls: [...urls], ...credentials })) }
+    return peerTransport(
+      ({ initiator }) => new SimplePeer({ initiator, wrtc, trickle: false, iceCompleteTimeout: GATHER_MS, config }),
+      nodeClock,
+    )
+  }
+}

@@ -1,0 +1,169 @@
+import type { Clock } from '../mesh/clock.ts'
+import type { SwarmDriver } from '../mesh/swarm-driver.ts'
+import type { AnnounceOffer, OfferId } from '../mesh/tracker-messages.ts'
+import type { Negotiation, Offer, Transport } from '../mesh/transport.ts'
+import type { InfoHash } from '../protocol/units.ts'
+import type { PeerId } from '../protocol/wire/handshake.ts'
+import type { IncomingAnswer, IncomingOffer, TrackerAnswer } from './announcer.ts'
+import { reasonOf } from './errors.ts'
+import type { Log } from './log.ts'
+import type { UploadPacer } from './upload-pacer.ts'
+
+export interface OfferDeskOptions {
+  readonly clock: Clock
+  /** The one to use now. */
+  readonly transport: () => Transport
+  /** The running swarm, started where it slept; undefined when there is nothing to serve. */
+  readonly wake: (infoHash: InfoHash) => Promise<SwarmDriver | undefined>
+  readonly pacer: UploadPacer
+  /** Connections over all swarms. */
+  readonly maxPeers: number
+  readonly newOfferId: () => OfferId
+  readonly log: Log
+}
+
+/** Connections made at the same time: each costs processor time for its keys. */
+const MAX_CONNECTING = 32
+/** From the exchange of descriptions until the connection must be open. */
+const CONNECT_MS = 20_000
+/** Offers at a time to the peers of one swarm, and to all. */
+const MAX_OFFERS = 3
+const MAX_PENDING = 24
+const OFFER_LIFE_MS = 50_000
+
+interface PendingOffer {
+  readonly infoHash: InfoHash
+  readonly offer: Offer
+  readonly cancelExpiry: () => void
+}
+
+/**
+ * Makes connections and hands them to the swarms. Mostly it answers: visitors that arrive make the offers. It makes some
+ * itself to those who were there before us.
+ */
+export class OfferDesk {
+  readonly #options: OfferDeskOptions
+  readonly #pending = new Map<OfferId, PendingOffer>()
+  /** `infoHash/peerId` of whom a connection is being made with. */
+  readonly #connecting = new Set<string>()
+  readonly #negotiations = new Set<Negotiation>()
+  /** Offers that are being made. */
+  #making = 0
+  #isClosed = false
+
+  constructor(options: OfferDeskOptions) {
+    this.#options = options
+  }
+
+  /** Whether a connection is being made in this swarm. */
+  isConnecting(infoHash: InfoHash): boolean {
+    for (const key of this.#connecting) if (key.startsWith(infoHash)) return true
+    return [...this.#pending.values()].some((pending) => pending.infoHash === infoHash)
+  }
+
+  /** A visitor offers: it offers again at its next announce when we are too busy now. */
+  async answer({ infoHash, from, sdp, reply }: IncomingOffer): Promise<void> {
+    await this.#meet(infoHash, from, async () => {
+      const negotiation = await this.#options.transport().answer(sdp)
+      if (!reply(negotiation.sdp)) negotiation.abandon()
+      return negotiation
+    })
+  }
+
+  /** A visitor has answered an offer of ours. */
+  async accept({ infoHash, from, offerId, sdp }: IncomingAnswer): Promise<void> {
+    const pending = this.#pending.get(offerId)
+    if (pending?.infoHash !== infoHash) return
+    this.#pending.delete(offerId)
+    pending.cancelExpiry()
+    const { offer } = pending
+    const isMet = await this.#meet(infoHash, from, async () => {
+      offer.accept(sdp)
+      return offer
+    })
+    if (!isMet) offer.abandon()
+  }
+
+  /** Offers to peers that lack something, where we serve fewer of them than there are. */
+  async greet({ infoHash, lacking, offer }: TrackerAnswer): Promise<void> {
+    if (lacking === 0 || this.#isFull || this.isConnecting(infoHash)) return
+    const driver = await this.#options.wake(infoHash).catch(() => undefined)
+    const unmet = Math.min(lacking - (driver?.swarm.peers ?? lacking), MAX_OFFERS)
+    const room = MAX_PENDING - this.#pending.size - this.#making
+    const made = await Promise.all(
+      Array.from({ length: Math.min(unmet, Math.max(0, room)) }, () => this.#make(infoHash)),
+    )
+    const offers = made.filter((one) => one !== undefined)
+    if (offers.length > 0) offer(offers)
+  }
+
+  /** Ends what is not open yet. */
+  close(): void {
+    this.#isClosed = true
+    for (const { offer, cancelExpiry } of this.#pending.values()) {
+      cancelExpiry()
+      offer.abandon()
+    }
+    this.#pending.clear()
+    for (const negotiation of this.#negotiations) negotiation.abandon()
+  }
+
+  get #isFull(): boolean {
+    const busy = this.#connecting.size
+    return this.#isClosed || busy >= MAX_CONNECTING || this.#options.pacer.links + busy >= this.#options.maxPeers
+  }
+
+  async #make(infoHash: InfoHash): Promise<AnnounceOffer | undefined> {
+    const { transport, clock, newOfferId } = this.#options
+    this.#making++
+    const offer = await transport()
+      .offer()
+      .catch(() => undefined)
+    this.#making--
+    if (offer === undefined || this.#isClosed) {
+      offer?.abandon()
+      return undefined
+    }
+    offer.opened.catch(() => undefined) // seen by whoever takes the answer
+    const offerId = newOfferId()
+    const cancelExpiry = clock.after(OFFER_LIFE_MS, () => {
+      this.#pending.delete(offerId)
+      offer.abandon()
+    })
+    this.#pending.set(offerId, { infoHash, offer, cancelExpiry })
+    return { offerId, sdp: offer.sdp }
+  }
+
+  /** @returns whether a connection was tried */
+  async #meet(infoHash: InfoHash, from: PeerId, negotiate: () => Promise<Negotiation>): Promise<boolean> {
+    const key = `${infoHash}/${from}`
+    if (this.#isFull || this.#connecting.has(key)) return false
+    this.#connecting.add(key)
+    try {
+      const driver = await this.#options.wake(infoHash)
+      if (!driver?.swarm.welcomes(from)) return false
+      await this.#connect(await negotiate(), driver, from)
+    } catch (error) {
+      this.#options.log('debug', 'a connection failed', { peer: from, reason: reasonOf(error) })
+    } finally {
+      this.#connecting.delete(key)
+    }
+    return true
+  }
+
+  async #connect(negotiation: Negotiation, driver: SwarmDriver, from: PeerId): Promise<void> {
+    const { clock, pacer, log } = this.#options
+    this.#negotiations.add(negotiation)
+    const cancelDeadline = clock.after(CONNECT_MS, () => negotiation.abandon())
+    try {
+      if (this.#isClosed) negotiation.abandon()
+      const link = await negotiation.opened
+      // The swarm may have been left meanwhile: a closed driver closes the link.
+      driver.addLink(pacer.wrap(link), { initiator: 'accept' in negotiation, peerId: from })
+      log('debug', 'a peer connected', { peer: from })
+    } finally {
+      cancelDeadline()
+      this.#negotiations.delete(negotiation)
+    }
+  }
+}
