@@ -60,9 +60,13 @@ export class ChromiumTab implements Tab {
     await this.page.goto(url)
   }
 
-  evaluate<Argument, Result>(work: (argument?: Argument) => Result | Promise<Result>, argument?: Argument) {
-    // Playwright types the argument by what of it can be sent; what cannot fails when it runs.
-    return this.page.evaluate(work as (argument: unknown) => Result | Promise<Result>, argument)
+  evaluate<Argument, Result>(
+    work: (argument: Argument) => Result | Promise<Result>,
+    argument: Argument,
+  ): Promise<Result>
+  evaluate<Result>(work: () => Result | Promise<Result>): Promise<Result>
+  evaluate<Result>(work: (argument: unknown) => Result | Promise<Result>, argument?: unknown): Promise<Result> {
+    return this.page.evaluate(work, argument)
   }
 
   async waitFor(condition: () => unknown, deadlineMs = 10_000): Promise<void> {

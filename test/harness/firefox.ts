@@ -56,9 +56,13 @@ export class FirefoxTab implements Tab {
     await this.page.goto(url)
   }
 
-  evaluate<Argument, Result>(work: (argument?: Argument) => Result | Promise<Result>, argument?: Argument) {
-    // Puppeteer types arguments as handles too, of which the tests send none.
-    return this.page.evaluate(work as (argument: unknown) => Result | Promise<Result>, argument) as Promise<Result>
+  evaluate<Argument, Result>(
+    work: (argument: Argument) => Result | Promise<Result>,
+    argument: Argument,
+  ): Promise<Result>
+  evaluate<Result>(work: () => Result | Promise<Result>): Promise<Result>
+  evaluate<Result>(work: (argument: unknown) => Result | Promise<Result>, argument?: unknown): Promise<Result> {
+    return this.page.evaluate(work, argument) as Promise<Result>
   }
 
   async waitFor(condition: () => unknown, deadlineMs = 10_000): Promise<void> {

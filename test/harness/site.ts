@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { DEFAULT_OPTIONS, type ManifestOptions } from '../../manifest-tool/build-manifest.ts'
 import { type RunningServer, startServer } from '../../manifest-tool/serve/start-server.ts'
+import { MANIFEST_NAME, type Manifest, parseManifest } from '../../protocol/manifest.ts'
 import { applyFault, type Fault } from './faults.ts'
 import { makeScratch, type Owner } from './scratch.ts'
 
@@ -62,6 +63,13 @@ export class Site {
   bytesOf(path: string): number {
     const all = [...this.#closedMetrics, ...(this.#server ? [this.#server.metrics] : [])]
     return all.reduce((sum, metrics) => sum + metrics.bytesOf(`/${path}`), 0)
+  }
+
+  /** The manifest as the site would serve it without faults of ours. */
+  async manifest(): Promise<Manifest> {
+    this.setFault(MANIFEST_NAME, undefined)
+    const response = await fetch(this.at(MANIFEST_NAME))
+    return parseManifest(await response.json())
   }
 
   requestsOf(path: string): SeenRequest[] {

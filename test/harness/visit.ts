@@ -1,5 +1,6 @@
 import type {} from '../../page-bridge/start.ts' // declares window.tributary
 import type { State, Stats } from '../../page-bridge/tributary.ts'
+import type { Answer, RequestOptions } from './page/request.ts'
 import { eventually } from './poll.ts'
 import type { Site } from './site.ts'
 import type { Tab } from './tab.ts'
@@ -41,4 +42,9 @@ export async function untilPeers(tab: Tab, peers = 1): Promise<void> {
     (count) => count >= peers,
     15_000,
   )
+}
+
+/** Lets the page fetch a path of the site to its end. */
+export function ask(tab: Tab, path: string, options: RequestOptions = {}): Promise<Answer> {
+  return tab.evaluate(({ url, options }) => window.kit.request(url, options), { url: `/${path}`, options })
 }

@@ -4,9 +4,11 @@ import { secondOfFrame } from '../../../demo/frame-code.ts'
 export interface Watching {
   /** From setting `src` to the first frame on the screen. */
   readonly firstFrameMs: number
-  /** Times that playback ran dry after it had begun, seeks apart. */
+  /** Times that playback stood still after it had begun because it had run out of data, seeks apart. */
   readonly stalls: number
   readonly stalledMs: number
+  /** Times that it stood still with data at hand: the machine's fault, not the network's. */
+  readonly hiccups: number
   readonly ended: boolean
   /** Message of the element's error. */
   readonly error: string | undefined
@@ -29,6 +31,8 @@ export interface Seeking {
 const SAMPLE_MS = 100
 /** Standing still for less is the decoder's own unevenness. */
 const STALL_MS = 400
+/** With this much of the video loaded beyond the playhead, standing still has another cause. */
+const DATA_AT_HAND_S = 2
 /** Small, for each frame is drawn: four pixels a cell of the code. */
 const CANVAS_SIZE = { width: 64, height: 90 }
 
@@ -121,18 +125,19 @@ export class Player {
   #watchStalls(video: HTMLVideoElement): void {
     let seenTime = 0
     let movedAt = 0
-    let standing = false
+    let standing: 'no' | 'dry' | 'hiccup' = 'no'
     this.#sampler = setInterval(() => {
       const now = performance.now()
       const atRest = video.paused || video.ended || video.seeking || this.#watching.framesRead === 0
       if (video.currentTime !== seenTime || atRest) {
-        if (standing) this.#watching.stalledMs += now - movedAt
+        if (standing === 'dry') this.#watching.stalledMs += now - movedAt
         seenTime = video.currentTime
         movedAt = now
-        standing = false
-      } else if (!standing && now - movedAt > STALL_MS) {
-        standing = true
-        this.#watching.stalls++
+        standing = 'no'
+      } else if (standing === 'no' && now - movedAt > STALL_MS) {
+        standing = secondsAhead(video) < DATA_AT_HAND_S ? 'dry' : 'hiccup'
+        if (standing === 'dry') this.#watching.stalls++
+        else this.#watching.hiccups++
       }
     }, SAMPLE_MS)
   }
@@ -171,12 +176,23 @@ interface WatchingSoFar extends Omit<Watching, 'currentTime' | 'duration' | 'end
   firstFrameMs: number
   stalls: number
   stalledMs: number
+  hiccups: number
   framesRead: number
   wrongFrames: string[]
 }
 
 function newWatching(): WatchingSoFar {
-  return { firstFrameMs: Number.NaN, stalls: 0, stalledMs: 0, framesRead: 0, wrongFrames: [] }
+  return { firstFrameMs: Number.NaN, stalls: 0, stalledMs: 0, hiccups: 0, framesRead: 0, wrongFrames: [] }
+}
+
+/** How much of the video is loaded beyond the playhead; at its end, enough of it. */
+function secondsAhead({ buffered, currentTime, duration }: HTMLVideoElement): number {
+  for (let i = 0; i < buffered.length; i++) {
+    const end = buffered.end(i)
+    if (buffered.start(i) <= currentTime + 0.5 && end >= currentTime)
+      return end >= duration - 0.5 ? Number.POSITIVE_INFINITY : end - currentTime
+  }
+  return 0
 }
 
 /** Resolves at the first of these events, or after `deadlineMs`. */
