@@ -23,13 +23,13 @@ module.exports = {
     {
       name: 'no-test-code-in-rooms',
       severity: 'error',
-      from: { path: '^(protocol|store|mesh|sw|page-bridge|seeder|manifest-tool)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(protocol|store|mesh|sw|page-bridge|seeder|manifest-tool)/', pathNot: '\\.(test|slow)\\.ts$' },
       to: { path: '(^test/|\\.test\\.ts$)' },
     },
     ...Object.entries(mayImport).map(([room, allowed]) => ({
       name: `${room}-imports`,
       severity: 'error',
-      from: { path: `^${room}/`, pathNot: '\\.test\\.ts$' },
+      from: { path: `^${room}/`, pathNot: '\\.(test|slow)\\.ts$' },
       to: { path: `^(${rooms.filter((other) => other !== room && !allowed.includes(other)).join('|')})/` },
     })),
   ],

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { realpath } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -47,6 +47,7 @@ async function serveSite(dir: string, given: Arguments, io: Io): Promise<void> {
   if (!Number.isInteger(port) || port < 0 || port > 65535)
     throw usage(`--port ${given.port} is not a port`, 'use a number from 0 to 65535')
   const progress = new ReadingProgress(io)
+  const cacheFolder = await makeCacheFolder(dir)
   const server = await startServer({
     dir,
     port,
@@ -54,7 +55,7 @@ async function serveSite(dir: string, given: Arguments, io: Io): Promise<void> {
     inject: given.inject,
     ...(given.egress !== undefined && { egress: parseRate(given.egress) }),
     manifest: manifestOptions(given),
-    cacheFolder: await cacheFolderOf(dir),
+    ...(cacheFolder !== undefined && { cacheFolder }),
     progress,
     onManifest: (files, warnings) => {
       progress.stop()
@@ -72,9 +73,13 @@ async function serveSite(dir: string, given: Arguments, io: Io): Promise<void> {
   await server.close(GRACE_MS)
 }
 
-/** A folder of our own a site, so that its hashes are known at the next start. */
-async function cacheFolderOf(dir: string): Promise<string> {
+/** A folder of our own a site, so that its hashes are known at the next start; undefined where there can be none. */
+async function makeCacheFolder(dir: string): Promise<string | undefined> {
   const base = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
   const site = await realpath(dir).catch(() => dir)
-  return join(base, 'tributary', createHash('sha256').update(site).digest('hex').slice(0, 32))
+  const folder = join(base, 'tributary', createHash('sha256').update(site).digest('hex').slice(0, 32))
+  return mkdir(folder, { recursive: true }).then(
+    () => folder,
+    () => undefined,
+  )
 }

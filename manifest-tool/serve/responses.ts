@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { basename, dirname } from 'node:path'
 import send from 'send'
+import { answerRange, rangeHeader } from '../../protocol/range.ts'
 import { mediaTypeOf } from '../scan.ts'
 import { bufferSource, fileSource, writeBody } from './body.ts'
 import { noneMatchHits, rangeApplies } from './conditions.ts'
@@ -59,7 +60,10 @@ export async function answerFile(exchange: Exchange, file: FileToSend): Promise<
   response.setHeader('ETag', file.etag)
   response.setHeader('Last-Modified', lastModified)
   response.setHeader('Cache-Control', 'no-cache')
+  const range = answerRange(request.headers.range ?? null, size)
   if (!rangeApplies(request, { etag: file.etag, lastModified, size })) delete request.headers.range
+  // `send` refuses a suffix that is longer than the file; RFC 9110 section 14.1.2 wants the whole of it.
+  else if (range.kind === 'part') request.headers.range = rangeHeader(range.span)
   delete request.headers['if-range']
   await new Promise<void>((resolve) => {
     const stream = send(request, `/${encodeURIComponent(basename(file.absolute))}`, {

@@ -57,6 +57,7 @@ test('ranges by RFC 9110', async (t) => {
     ['bytes=0-', 206, `bytes 0-${size - 1}/${size}`, video],
     ['bytes=5-9', 206, `bytes 5-9/${size}`, video.subarray(5, 10)],
     ['bytes=-3', 206, `bytes ${size - 3}-${size - 1}/${size}`, video.subarray(-3)],
+    [`bytes=-${size * 2}`, 206, `bytes 0-${size - 1}/${size}`, video],
     [`bytes=10-${size * 2}`, 206, `bytes 10-${size - 1}/${size}`, video.subarray(10)],
     [`bytes=${size}-`, 416, `bytes */${size}`, undefined],
     ['bytes=-0', 416, `bytes */${size}`, undefined],
