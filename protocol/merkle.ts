@@ -6,9 +6,6 @@ export const HASH_LENGTH = 32
 /** SHA-256 of `bytes`, at once. Handed in, as the fastest one differs from realm to realm. */
 export type Sha256Sync = (bytes: Uint8Array) => Uint8Array
 
-/** SHA-256 of each block of a chunk, in order. The last block may be short; it is hashed as it is (BEP 52). */
-export type LeafHasher = (chunk: Uint8Array) => Promise<readonly Uint8Array[]> | readonly Uint8Array[]
-
 /** The 16 KiB blocks of a chunk, as views. */
 export function blocksOf<B extends ArrayBufferLike>(chunk: Uint8Array<B>): Uint8Array<B>[] {
   return Array.from({ length: blockCountOf(chunk.length) }, (_, i) =>
