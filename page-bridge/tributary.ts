@@ -42,6 +42,7 @@ interface EventDetails {
 export class Tributary extends EventTarget {
   readonly ready: Promise<State>
   readonly #options: BridgeOptions
+  readonly #id = crypto.randomUUID()
   readonly #worker = new WorkerLink()
   readonly #stats = new SessionStats()
   readonly #keepalive = new Keepalive(() => this.#worker.post({ tributary: 'keepalive' }))
@@ -152,7 +153,7 @@ export class Tributary extends EventTarget {
   #offerHost(): void {
     if (!this.#leadership?.leads || !this.#worker.isControlled) return
     const { calls, events } = this.#mesh.ports()
-    this.#worker.post({ tributary: 'host', calls, events }, [calls, events])
+    this.#worker.post({ tributary: 'host', id: this.#id, calls, events }, [calls, events])
   }
 
   #onStats(stats: Stats): void {

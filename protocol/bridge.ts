@@ -9,8 +9,11 @@ import type { ChunkIndex, InfoHash } from './units.ts'
 
 /** What a page sends to the worker with postMessage. */
 export type PageMessage =
-  /** This page hosts the mesh. `calls` speaks comlink (MeshHost is exposed on it), `events` carries MeshEvents. */
-  | { readonly tributary: 'host'; readonly calls: MessagePort; readonly events: MessagePort }
+  /**
+   * This page hosts the mesh. `calls` speaks comlink (MeshHost is exposed on it), `events` carries MeshEvents.
+   * `id` is the page's own as long as it lives: its counters go on, although the worker may be another one.
+   */
+  | { readonly tributary: 'host'; readonly id: string; readonly calls: MessagePort; readonly events: MessagePort }
   /** This page wants the worker's controls: WorkerControl is exposed with comlink on `port`. */
   | { readonly tributary: 'control'; readonly port: MessagePort }
   /** Says nothing; being received is what keeps the worker alive. */
@@ -89,7 +92,7 @@ export interface SwarmStatus {
   readonly peers: number
   /** Bitfield in wire order (BEP 3: high bit first): chunks that at least one connected peer would send us. */
   readonly available: Uint8Array
-  /** Bytes sent to peers in this swarm since the page joined. */
+  /** Bytes sent to peers in this swarm since the page was opened. */
   readonly uploaded: number
 }
 

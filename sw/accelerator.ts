@@ -76,7 +76,8 @@ export class Accelerator {
       broken: (problem) => this.#fellBack({ reason: 'manifest-broken', detail: String(problem) }),
       changed: (manifest) => this.lifetime.track(this.#followManifest(manifest)),
     })
-    const uploaded = (bytes: number) => this.#totals.add('uploaded', bytes)
+    const uploaded = (host: string, swarm: InfoHash, total: number) =>
+      this.#totals.uploadedSoFar(`${host}/${swarm}`, total)
     this.mesh = new MeshClient({ broadcast: host.broadcast, uploaded, changed: host.statsChanged }, patience)
     this.#sink = new ChunkSink(stores.chunks, {
       stored: (swarm, chunks) => {

@@ -29,7 +29,8 @@ interface Membership {
 export interface MeshClientEvents {
   /** Posts to all pages. */
   broadcast(message: WorkerMessage): void
-  uploaded(bytes: number): void
+  /** All that the page of that id has sent to peers in a swarm so far. */
+  uploaded(host: string, swarm: InfoHash, total: number): void
   changed(): void
 }
 
@@ -42,6 +43,7 @@ export class MeshClient {
   readonly #patience: Patience
   #host: Remote<MeshHost> | undefined
   #hostPorts: readonly MessagePort[] = []
+  #hostId = ''
   #calledAt = Number.NEGATIVE_INFINITY
   readonly #members = new Map<InfoHash, Membership>()
   readonly #bell = new Bell()
@@ -70,9 +72,10 @@ export class MeshClient {
   }
 
   /** A page offers itself as host, or offers itself anew. */
-  accept(calls: MessagePort, events: MessagePort): void {
+  accept(id: string, calls: MessagePort, events: MessagePort): void {
     for (const port of this.#hostPorts) port.close()
     this.#hostPorts = [calls, events]
+    this.#hostId = id
     this.#host = wrap<MeshHost>(calls)
     events.onmessage = (event: MessageEvent<MeshEvent>) => this.#onEvent(event.data)
     for (const [infoHash, member] of this.#members) this.#enter(infoHash, member)
@@ -130,17 +133,17 @@ export class MeshClient {
     void entering
       .catch(() => undefined) // without hashes nothing from a peer could be verified
       .then((status) => {
-        if (this.#members.get(infoHash) === member) this.#setStatus(member, status ?? DOWN)
+        if (this.#members.get(infoHash) === member) this.#setStatus(infoHash, member, status ?? DOWN)
       })
   }
 
   #onEvent(event: MeshEvent): void {
     const member = this.#members.get(event.infoHash)
-    if (member) this.#setStatus(member, event.status)
+    if (member) this.#setStatus(event.infoHash, member, event.status)
   }
 
-  #setStatus(member: Membership, status: SwarmStatus): void {
-    this.#events.uploaded(status.uploaded - (member.status?.uploaded ?? 0))
+  #setStatus(infoHash: InfoHash, member: Membership, status: SwarmStatus): void {
+    if (status.uploaded > 0) this.#events.uploaded(this.#hostId, infoHash, status.uploaded)
     member.status = status
     if (member.refusedAt.size > 4096) member.refusedAt.clear()
     this.#bell.ring()
@@ -170,8 +173,7 @@ export class MeshClient {
     for (const port of this.#hostPorts) port.close()
     this.#host = undefined
     this.#hostPorts = []
-    for (const member of this.#members.values())
-      this.#setStatus(member, { ...DOWN, uploaded: member.status?.uploaded ?? 0 })
+    for (const [infoHash, member] of this.#members) this.#setStatus(infoHash, member, DOWN)
     this.#callForHost()
   }
 

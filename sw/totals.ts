@@ -9,11 +9,15 @@ const KEY = 'totals'
 /** A killed worker loses the counts of at most this long. */
 const SAVE_AFTER_MS = 1_000
 
+/** Pages and swarms whose uploads are told apart. */
+const MAX_UPLOADS = 256
+
 /** Bytes by source since the store was made. They outlive the worker: pages subtract what they saw at first. */
 export class Totals {
   readonly #values: ValueStore
   readonly #onChange: () => void
   #bytes: Bytes = { cache: 0, peers: 0, origin: 0, uploaded: 0 }
+  #uploads = new Map<string, number>()
   #saving: Promise<void> | undefined
 
   constructor(values: ValueStore, onChange: () => void) {
@@ -31,6 +35,8 @@ export class Totals {
     if (typeof saved !== 'object' || saved === null) return
     for (const [name, value] of Object.entries(saved))
       if (isSource(name, this.#bytes) && typeof value === 'number' && Number.isFinite(value)) this.#bytes[name] += value
+    if ('uploads' in saved && saved.uploads instanceof Map)
+      this.#uploads = new Map([...saved.uploads, ...this.#uploads])
   }
 
   add(source: ByteSource, bytes: number): void {
@@ -40,9 +46,13 @@ export class Totals {
     this.#saving ??= this.#saveSoon()
   }
 
-  /** Resolves when what was counted so far is saved; the worker stays alive for it. */
-  saved(): Promise<void> {
-    return this.#saving ?? Promise.resolve()
+  /** `total` bytes were uploaded under `key`, of which some may have been counted, perhaps by an earlier worker. */
+  uploadedSoFar(key: string, total: number): void {
+    const counted = this.#uploads.get(key) ?? 0
+    this.#uploads.delete(key)
+    if (this.#uploads.size >= MAX_UPLOADS) this.#uploads.clear()
+    this.#uploads.set(key, total)
+    this.add('uploaded', total < counted ? total : total - counted)
   }
 
   async clear(): Promise<void> {
@@ -55,7 +65,7 @@ export class Totals {
     await new Promise((resolve) => setTimeout(resolve, SAVE_AFTER_MS))
     this.#saving = undefined
     // Counters are not worth an error: without a store they start anew with the next worker.
-    await this.#values.set(KEY, this.bytes).catch(() => {})
+    await this.#values.set(KEY, { ...this.#bytes, uploads: this.#uploads }).catch(() => {})
   }
 }
 

@@ -85,7 +85,7 @@ export class TributaryWorker {
     if (message.tributary === 'keepalive') return
     event.waitUntil(
       this.#accelerator().then((accelerator) => {
-        if (message.tributary === 'host') accelerator.mesh.accept(message.calls, message.events)
+        if (message.tributary === 'host') accelerator.mesh.accept(message.id, message.calls, message.events)
         else if (message.tributary === 'control') expose(controlOf(accelerator), message.port)
         else accelerator.playbacks.report(sourceId(event), message.url, message.slackMs)
       }),
@@ -150,6 +150,8 @@ function isPageMessage(value: unknown): value is PageMessage {
       return 'port' in value && value.port instanceof MessagePort
     case 'host':
       return (
+        'id' in value &&
+        typeof value.id === 'string' &&
         'calls' in value &&
         value.calls instanceof MessagePort &&
         'events' in value &&
