@@ -5,10 +5,13 @@ import { Egress, LineClock } from './egress.ts'
 
 const rate = fc.integer({ min: 1_000, max: 1e9 })
 
-test('a line passes no more than its rate and one burst, however it is asked', () => {
-  const sends = fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 65_536 }), idleMs: fc.nat(100) }), {
-    maxLength: 200,
-  })
+test('a line passes no more than its rate and its lateness, however it is asked', () => {
+  const sends = fc.array(
+    fc.record({ bytes: fc.integer({ min: 1, max: 65_536 }), idleMs: fc.oneof(fc.nat(3), fc.nat(1000)) }),
+    {
+      maxLength: 200,
+    },
+  )
   fc.assert(
     fc.property(rate, sends, (bytesPerSecond, steps) => {
       const line = new LineClock()
@@ -20,7 +23,7 @@ test('a line passes no more than its rate and one burst, however it is asked', (
         line.send(bytes, bytesPerSecond, nowMs)
         sent += bytes
         last = bytes
-        const allowed = (bytesPerSecond * (nowMs - 1000 + 20)) / 1000 + last
+        const allowed = (bytesPerSecond * (nowMs - 1000 + 250)) / 1000 + last
         assert.ok(sent <= allowed + 1, `${sent} bytes by ${nowMs - 1000} ms, ${allowed} allowed`)
       }
     }),
@@ -40,6 +43,21 @@ test('a line that is always asked passes its whole rate', () => {
       assert.ok(nowMs <= neededMs + 1e-6 * neededMs)
     }),
   )
+})
+
+test('a line that was idle for long has no more than a burst saved up', () => {
+  const line = new LineClock()
+  line.send(1000, 1000, 0)
+  line.send(500, 1000, 10_000)
+  assert.equal(line.waitMs(10_000), 480)
+})
+
+test('lateness is made up for', () => {
+  const line = new LineClock()
+  line.send(1000, 1000, 0)
+  const lateMs = line.waitMs(0) + 200
+  line.send(500, 1000, lateMs)
+  assert.equal(line.waitMs(lateMs), 300)
 })
 
 test('responses take turns', async () => {

@@ -1,6 +1,8 @@
 import { KiB } from '../../protocol/units.ts'
 
-/** Idle time that the line may catch up on; about what a router's queue holds. */
+/** A gap up to this long is our own lateness on a busy machine: a real line would have sent on, so it is made up for. */
+const LATENESS_MS = 250
+/** After a longer gap the line was idle, and idle time is lost but for this: about what a router's queue holds. */
 const BURST_MS = 20
 /** A turn lasts about this long, so that many responses flow side by side. */
 const TURN_MS = 4
@@ -9,10 +11,10 @@ const MAX_TURN = 64 * KiB
 
 /**
  * When a line of a given rate is free again. Pure: the clock is an argument.
- * Over any stretch of time no more passes than the rate, one burst and one turn allow.
+ * Over any stretch of time no more passes than the rate, one lateness and one turn allow.
  */
 export class LineClock {
-  #freeAtMs = 0
+  #freeAtMs = Number.NEGATIVE_INFINITY
 
   /** Milliseconds until the next bytes may start. */
   waitMs(nowMs: number): number {
@@ -21,11 +23,12 @@ export class LineClock {
 
   /** Counts bytes as sent. @param rate bytes per second */
   send(bytes: number, rate: number, nowMs: number): void {
-    this.#freeAtMs = Math.max(this.#freeAtMs, nowMs - BURST_MS) + (1000 * bytes) / rate
+    const startMs = nowMs - this.#freeAtMs <= LATENESS_MS ? this.#freeAtMs : nowMs - BURST_MS
+    this.#freeAtMs = startMs + (1000 * bytes) / rate
   }
 
   reset(): void {
-    this.#freeAtMs = 0
+    this.#freeAtMs = Number.NEGATIVE_INFINITY
   }
 }
 
