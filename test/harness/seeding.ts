@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DEFAULT_OPTIONS, type ManifestOptions } from '../../manifest-tool/build-manifest.ts'
 import { type RunningServer, startServer } from '../../manifest-tool/serve/start-server.ts'
 import { MANIFEST_NAME, type Manifest, parseManifest, type SwarmManifest } from '../../protocol/manifest.ts'
 import type { LogLevel } from '../../seeder/log.ts'
@@ -12,9 +11,12 @@ import type { Owner } from './scratch.ts'
 /** A site's folder with a manifest, and the tracker that the manifest means. */
 export interface SeedSite {
   readonly dir: string
+  readonly url: string
   readonly server: RunningServer
   /** Absolute URL of the tracker. */
   readonly tracker: string
+  /** Serves the site again after its server was closed. */
+  reopen(port: number): Promise<void>
 }
 
 export async function openSeedSite(
@@ -24,10 +26,15 @@ export async function openSeedSite(
 ): Promise<SeedSite> {
   const dir = await makeFolder(owner, files)
   await writeManifestOf(dir, options.manifest)
-  const manifest: ManifestOptions = DEFAULT_OPTIONS
-  const server = await startServer({ dir, manifest })
-  owner.after(() => server.close())
-  return { dir, server, tracker: `${server.url.replace('http', 'ws')}announce` }
+  const open = async (port: number) => {
+    const server = await startServer({ dir, port })
+    owner.after(() => server.close())
+    return server
+  }
+  const server = await open(0)
+  const tracker = `${server.url.replace('http', 'ws')}announce`
+  const reopen = async (port: number) => void (await open(port))
+  return { dir, url: server.url, server, tracker, reopen }
 }
 
 /** Runs `tributary manifest`. @param args more options of it */
@@ -55,14 +62,14 @@ export interface SeederUnderTest {
 
 export async function openSeeder(
   owner: Owner,
-  { dir, server }: SeedSite,
+  { dir, url }: { readonly dir: string; readonly url: string },
   options: Partial<SeederOptions> = {},
 ): Promise<SeederUnderTest> {
   const logged: SeederUnderTest['logged'] = []
   const seeder = await Seeder.start({
     root: dir,
     announce: [],
-    origin: server.url,
+    origin: url,
     makeTransport: await loadNodeTransport(),
     log: (level, message) => logged.push({ level, message }),
     ...options,
