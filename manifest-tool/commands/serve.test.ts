@@ -40,7 +40,7 @@ test('prints its URL, makes the manifest as asked, and stops in good order', asy
 test('--egress is the limit that the metrics show', async (t) => {
   const dir = await makeFolder(t, { 'a.bin': 'a' })
   const serve = await startServe(t, [dir, '--egress', '32Mbit', '--json'])
-  const url = await serve.said(serve.stdout, /"url": "(.*)"/)
+  const url = await serve.said(serve.stdout, /"url":"([^"]*)".*\n$/)
   const metrics = await (await fetch(`${url}tributary/metrics`)).text()
   assert.match(metrics, /^tributary_origin_egress_limit_bytes 4000000$/m)
   const other = await runCli(['serve', dir, '--port', new URL(url).port])

@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { usage } from '../failure.ts'
-import { type Io, printJson, printLine } from '../io.ts'
+import { type Io, printLine } from '../io.ts'
 import { addManifestOptions, type ManifestArguments, manifestOptions } from '../manifest-options.ts'
 import { ReadingProgress } from '../progress.ts'
 import { counted, parseRate } from '../quantity.ts'
@@ -64,7 +64,8 @@ async function serveSite(dir: string, given: Arguments, io: Io): Promise<void> {
     },
     onError: (error) => printLine(io.stderr, `warning: ${error instanceof Error ? error.message : String(error)}`),
   })
-  if (given.json) printJson(io.stdout, { url: server.url, port: server.port })
+  // One line, for scripts that wait for it while the server runs.
+  if (given.json) printLine(io.stdout, JSON.stringify({ url: server.url, port: server.port }))
   else printLine(io.stdout, `serving ${dir} at ${server.url}`)
   const seeder = given.seed ? seedBeside(server, io) : undefined
   if (!io.signal.aborted) await once(io.signal, 'abort')
