@@ -43,6 +43,6 @@ export class StatusLine {
 /** @param rate bytes per second */
 export function statusText({ swarms, peers, uploaded, trackers }: SeederStats, rate: number): string {
   const up = [...trackers.values()].filter((isUp) => isUp).length
-  const sent = `${(uploaded / 1e6).toFixed(1)} MB sent, ${((rate * 8) / 1e6).toFixed(1)} Mbit/s`
-  return `${swarms.length} swarms, ${peers} peers, ${sent}, ${up} of ${trackers.size} trackers`
+  const sent = `${(uploaded / 1e6).toFixed(1)} MB at ${((rate * 8) / 1e6).toFixed(1)} Mbit/s`
+  return `swarms: ${swarms.length}, peers: ${peers}, sent: ${sent}, trackers: ${up} of ${trackers.size}`
 }

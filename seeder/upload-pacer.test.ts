@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Link } from '../mesh/transport.ts'
+import { KiB, MiB } from '../protocol/units.ts'
+import { VirtualClock, virtualLinks } from '../test/harness/virtual-mesh.ts'
+import { UploadPacer } from './upload-pacer.ts'
+
+const MESSAGE = 16 * KiB
+
+/** Keeps a link filled as a swarm does; counts what reaches the other side. */
+function pour(clock: VirtualClock, pacer: UploadPacer, wire = {}) {
+  const [inner, far] = virtualLinks(clock, wire)
+  const received = { bytes: 0, closed: false }
+  far.listen({
+    onMessage: (bytes) => {
+      received.bytes += bytes.length
+    },
+    onDrain: () => undefined,
+    onClose: () => {
+      received.closed = true
+    },
+  })
+  const link: Link = pacer.wrap(inner)
+  const fill = () => {
+    while (link.buffered < 256 * KiB) link.send(new Uint8Array(MESSAGE))
+  }
+  link.listen({ onMessage: () => undefined, onDrain: fill, onClose: () => undefined })
+  return { link, inner, far, received, fill }
+}
+
+test('all links together stay below the limit and share it evenly', async () => {
+  const clock = new VirtualClock()
+  const limit = 4 * MiB
+  const pacer = new UploadPacer(clock, limit)
+  const flows = Array.from({ length: 8 }, () => pour(clock, pacer))
+  for (const { fill } of flows) fill()
+  await clock.advance(1_000)
+  const early = flows.map(({ received }) => received.bytes)
+  await clock.advance(10_000)
+  const gained = flows.map(({ received }, i) => received.bytes - (early[i] ?? 0))
+  const sum = gained.reduce((a, b) => a + b, 0)
+  assert.ok(Math.abs(sum - 10 * limit) < limit / 10, `${sum} bytes in ten seconds`)
+  for (const bytes of gained) assert.ok(Math.abs(bytes - sum / 8) <= 2 * MESSAGE, `${bytes} of ${sum}`)
+  pacer.close()
+})
+
+test('a slow link takes only what it can send, the others have the rest', async () => {
+  const clock = new VirtualClock()
+  const pacer = new UploadPacer(clock, 4 * MiB)
+  const slow = pour(clock, pacer, { bytesPerMs: 32 })
+  const quick = pour(clock, pacer)
+  slow.fill()
+  quick.fill()
+  await clock.advance(10_000)
+  assert.ok(slow.received.bytes > 9 * 32_000, `${slow.received.bytes} over the slow link`)
+  assert.ok(quick.received.bytes > 35 * MiB, `${quick.received.bytes} over the quick link`)
+  assert.ok(slow.inner.mostBuffered <= 128 * KiB + MESSAGE, 'what waits, waits here, where it can be taken back')
+  pacer.close()
+})
+
+test('without a limit bytes pass at once', () => {
+  const clock = new VirtualClock()
+  const pacer = new UploadPacer(clock, Number.POSITIVE_INFINITY)
+  const { link, inner } = pour(clock, pacer)
+  for (let i = 0; i < 100; i++) link.send(new Uint8Array(MESSAGE))
+  assert.equal(inner.buffered, 100 * MESSAGE)
+  assert.equal(pacer.buffered, 100 * MESSAGE)
+})
+
+test('a link that is closed, here or there, leaves nothing behind', async () => {
+  const clock = new VirtualClock()
+  const pacer = new UploadPacer(clock, 100 * KiB)
+  const [ours, theirs] = [pour(clock, pacer), pour(clock, pacer)]
+  ours.fill()
+  theirs.fill()
+  assert.equal(pacer.links, 2)
+  assert.ok(pacer.buffered > 0)
+  ours.link.close()
+  theirs.far.close()
+  await clock.advance(100)
+  assert.deepEqual([pacer.links, pacer.buffered], [0, 0])
+  assert.ok(ours.received.closed)
+  pacer.close()
+})
