@@ -1,5 +1,6 @@
 // Runs test files and prints the sum as the last line. Started by test.mjs with TypeScript support.
 
+import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -33,7 +34,7 @@ const sum = { passed: 0, failed: 0, skipped: 0 }
 const failures = []
 const parallel = ring === 'slow' ? [] : files.filter((file) => !SERIAL.test(file))
 const serial = files.filter((file) => !parallel.includes(file))
-await runFiles(parallel, { concurrency: true, timeout: FILE_DEADLINE_MS.parallel })
+await runFiles(parallel, { concurrency: Math.max(2, availableParallelism()), timeout: FILE_DEADLINE_MS.parallel })
 await runFiles(serial, { concurrency: 1, timeout: FILE_DEADLINE_MS[ring === 'slow' ? 'slow' : 'serial'] })
 
 if (failures.length > 0) console.log(`failed:\n${failures.map((failure) => `  ${failure}`).join('\n')}\n`)
