@@ -117,9 +117,9 @@ async function measureEgress(site: Site, control: Control, megabits: number): Pr
     for (const kind of CLIENTS) clients.push(await openClient(kind, { site, control, cleanup }))
     // The network's and the workers' own beginnings are not what is measured.
     await inTurn(clients, ['start-0.bin', 'start-1.bin'], false)
+    for (const client of clients) client.server.setEgress(rateOf(megabits || undefined))
     progress(`${egress}: first bytes`)
     firstByteRow(egress, await inTurn(clients, namesOf(`first-${megabits}`, FIRST_BYTE_ROUNDS), true))
-    for (const client of clients) client.server.setEgress(rateOf(megabits || undefined))
     progress(`${egress}: first large download`)
     const first = firstSize(megabits)
     await measureSize(
