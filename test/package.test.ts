@@ -28,7 +28,7 @@ async function install(t: TestContext): Promise<string> {
   return dir
 }
 
-/** A page and a worker have different globals, so each is compiled alone. */
+/** Pages, workers and programs have different globals, so each use is compiled alone. */
 const uses = [
   {
     name: 'page',
@@ -44,6 +44,15 @@ const uses = [
     lines: [
       `import { TributaryStrategy } from 'tributary/sw'`,
       `export const strategy: TributaryStrategy = new TributaryStrategy()`,
+    ],
+  },
+  {
+    // Neither a browser nor Node: what it needs of them is handed in.
+    name: 'mesh',
+    lib: 'es2022',
+    lines: [
+      `import { MeshNode, type MeshNodeOptions } from 'tributary/mesh'`,
+      `export const start = (options: MeshNodeOptions): MeshNode => new MeshNode(options)`,
     ],
   },
 ]
@@ -84,6 +93,12 @@ test('installed in an empty folder, the command works and the types are whole', 
     await run('npx', ['tributary', 'manifest', site], { cwd: dir })
     const verify = await run('npx', ['tributary', 'verify', site], { cwd: dir })
     assert.equal(verify.stdout, 'all good: 1 file, 92 chunks\n')
+  })
+
+  await t.test('tributary/mesh loads in Node', async () => {
+    const script = `import { MeshNode } from 'tributary/mesh'; console.log(typeof MeshNode)`
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: dir })
+    assert.equal(stdout, 'function\n')
   })
 
   for (const { name, lib, lines } of uses) {
