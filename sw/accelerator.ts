@@ -13,8 +13,8 @@ import type { OriginAnswer } from './origin.ts'
 import { OriginRate } from './origin-rate.ts'
 import { PATIENCE, type Patience } from './patience.ts'
 import { Playbacks } from './playbacks.ts'
-import { targetOf } from './route.ts'
-import { SwarmHashes, type SwarmSession, ticketFor } from './session.ts'
+import { targetOf, unnamed } from './route.ts'
+import { hashesKey, SwarmHashes, type SwarmSession, ticketFor } from './session.ts'
 import { Settings } from './settings.ts'
 import { ChunkSink } from './sink.ts'
 import { type Listing, Site } from './site.ts'
@@ -74,7 +74,7 @@ export class Accelerator {
     this.#notes = new FileNotes(stores.values, (fallback) => this.#fellBack(fallback))
     this.site = new Site(host.siteRoot, stores.values, {
       broken: (problem) => this.#fellBack({ reason: 'manifest-broken', detail: String(problem) }),
-      changed: (manifest) => this.lifetime.track(this.#followManifest(manifest)),
+      changed: (manifest, before) => this.lifetime.track(this.#followManifest(manifest, before)),
     })
     const uploaded = (host: string, swarm: InfoHash, total: number) =>
       this.#totals.uploadedSoFar(`${host}/${swarm}`, total)
@@ -86,7 +86,7 @@ export class Accelerator {
       },
       shed: (swarm, chunk) => {
         const session = this.#open.get(swarm)
-        session?.cache.keepUnstored(chunk, session.supply.demands.some)
+        session?.cache.keepUnstored(chunk, session.supply.demands.comeTo(chunk))
       },
       makeRoom: (keep) => this.#makeRoom(keep),
       failed: (error) => this.#fellBack({ reason: 'store-failed', detail: String(error) }),
@@ -98,7 +98,8 @@ export class Accelerator {
     // Settings and counters that cannot be read are as good as none.
     const { site } = accelerator
     const remembered = [accelerator.#settings, accelerator.#totals, accelerator.#rate, site]
-    await Promise.allSettled(remembered.map((part) => part.load()))
+    const loading = remembered.map((part) => withDeadline(part.load(), patience.store))
+    await Promise.allSettled(loading)
     return accelerator
   }
 
@@ -109,7 +110,8 @@ export class Accelerator {
     const listing = this.site.find(target.url)
     if (!listing || this.#settings.mode !== 'on') return await this.#plain({ request, target }, listing)
     const session = await withDeadline(this.#prepare(listing), this.#patience.prepare).catch(() => undefined)
-    if (!session || this.#notes.isBypassed(listing.swarm, listing.file)) return await plainAnswer({ request, target })
+    if (!session || this.#notes.isBypassed(listing.swarm, listing.file))
+      return await plainAnswer({ request, target }, listing.file.path)
     session.asked.add(listing.file)
     this.#takePart(session)
     return await answer(
@@ -147,6 +149,7 @@ export class Accelerator {
   }
 
   async setMode(mode: WorkerState['mode']): Promise<void> {
+    if (mode !== 'on') this.mesh.leaveAll()
     if (mode !== this.#settings.mode) await this.#settings.change({ mode })
   }
 
@@ -179,7 +182,11 @@ export class Accelerator {
   }
 
   async #plain(asked: Parameters<typeof plainAnswer>[0], listing: Listing | undefined): Promise<Response> {
-    const response = await plainAnswer(asked)
+    const { request, target } = asked
+    // A name in a link counts for listed files alone: it could make a program of any other answer.
+    const response = listing
+      ? await plainAnswer(asked, listing.file.path)
+      : await plainAnswer({ request, target: unnamed(target) })
     if (listing && this.#settings.mode === 'shadow')
       this.#totals.add('origin', Number(response.headers.get('content-length') ?? 0))
     return response
@@ -201,19 +208,27 @@ export class Accelerator {
 
   async #openSession(swarm: SwarmManifest): Promise<SwarmSession> {
     const hashes = new SwarmHashes(swarm, this.site.root, this.#values)
-    const cache = await SwarmCache.open(swarm, this.#store, () => hashes.verifier(), {
+    const cache = await SwarmCache.open({
+      swarm,
+      store: this.#store,
+      patience: this.#patience,
+      verifier: () => hashes.verifier(),
       verified: (from, file, chunk, slot) => {
         if (slot.source === 'peers') this.#totals.add('peers', slot.length)
-        this.#sink.add({ swarm: from.swarm.infoHash, chunk, bytes: slot.bytes, chunkSize: file.chunkSize })
+        // A manifest that came meanwhile may not name the swarm any more.
+        if (this.#open.get(swarm.infoHash)?.cache !== from) return from.keepUnstored(chunk, false)
+        this.#sink.add({ swarm: swarm.infoHash, chunk, bytes: slot.bytes, chunkSize: file.chunkSize })
         this.lifetime.track(this.#sink.settled())
       },
-      mismatched: (from, file, chunk, slot) => this.#mismatched(from, file, chunk, slot.source),
+      mismatched: (_, file, chunk) => {
+        const detail = `chunk ${chunk} does not match its hash`
+        this.lifetime.track(this.#notes.bypass(swarm, file, 'file-changed', detail))
+      },
     })
     const supply = new Supply({
       cache,
       mesh: this.mesh,
       patience: this.#patience,
-      head: (file) => this.#notes.head(swarm, file),
       received: (bytes) => this.#totals.add('origin', bytes),
       measured: (bytes, ms) => this.lifetime.track(this.#rate.note(bytes, ms)),
       answered: (file, origin) => this.#originAnswered(swarm, file, origin),
@@ -237,23 +252,28 @@ export class Accelerator {
     if (origin.kind === 'other') this.lifetime.track(this.#notes.bypass(swarm, file, origin.reason, origin.detail))
   }
 
-  #mismatched(cache: SwarmCache, file: ManifestFile, chunk: number, source: 'origin' | 'peers'): void {
-    // The page that hosts the mesh has checked what peers sent, and has dealt with the sender.
-    if (source === 'peers') return
-    this.lifetime.track(this.#notes.bypass(cache.swarm, file, 'file-changed', `chunk ${chunk} does not match its hash`))
-  }
-
   /** Swarms that the manifest does not name any more are of no use to anybody. */
-  async #followManifest(manifest: Manifest | undefined): Promise<void> {
+  async #followManifest(manifest: Manifest | undefined, before: Manifest | undefined): Promise<void> {
+    const named = new Set(manifest?.swarms.map(({ infoHash }) => infoHash))
+    this.mesh.leaveAll(manifest?.disabled ? undefined : named)
     if (!manifest) return
-    const named = new Set(manifest.swarms.map(({ infoHash }) => infoHash))
+    for (const infoHash of [...this.#sessions.keys()]) {
+      if (named.has(infoHash)) continue
+      this.#sessions.delete(infoHash)
+      this.#open.delete(infoHash)
+    }
+    for (const swarm of before?.swarms ?? []) if (!named.has(swarm.infoHash)) await this.#forget(swarm)
     for (const infoHash of await this.#store.swarms()) if (!named.has(infoHash)) await this.#drop(infoHash)
   }
 
+  async #forget(swarm: SwarmManifest): Promise<void> {
+    await this.#values.delete(hashesKey(swarm))
+    await this.#notes.drop(swarm)
+  }
+
   async #drop(infoHash: InfoHash): Promise<void> {
-    this.#sessions.delete(infoHash)
-    this.#open.delete(infoHash)
     await this.#store.drop(infoHash)
+    this.#open.get(infoHash)?.cache.forgetStored()
     this.mesh.dropped(infoHash)
   }
 

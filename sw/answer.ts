@@ -6,17 +6,18 @@ import type { Demand } from './demand.ts'
 import {
   disposition,
   type FileHead,
-  headerOf,
   headFromManifest,
+  headOf,
   matchesIfRange,
   responseInit,
   unsatisfiable,
+  versionOf,
 } from './head.ts'
 import { askOrigin, type OriginAnswer } from './origin.ts'
 import { type Target, takesWindows } from './route.ts'
 import type { SwarmSession } from './session.ts'
 import { blobOf, SpanReader } from './span-reader.ts'
-import { streamOf } from './stream.ts'
+import { type RawRest, streamOf } from './stream.ts'
 import { chunkAt } from './supply.ts'
 
 /** A media element gets a window of what it asked for: this much while it comes in, more when it is held. */
@@ -28,6 +29,9 @@ const LEAST_WINDOW_BYTES = 256 * KiB
 
 /** A reader that begins inside a chunk waits for the chunk's beginning to pass, unless that is more than this. */
 const MAX_LEAD_BYTES = 256 * KiB
+
+/** A longer answer is worth that wait, for the rest of it then comes from chunks and becomes some. */
+const MAX_APART_BYTES = 32 * MiB
 
 /** What an answer needs of the worker. */
 export interface AnswerContext {
@@ -63,22 +67,24 @@ export async function answer(asked: Asked, context: AnswerContext): Promise<Resp
   const rangeText = request.headers.get('range')
   const ifRange = request.headers.get('if-range')
   // Whether an unknown version matches, only the origin can say.
-  if (ifRange !== null && !head) return await plainAnswer(asked)
+  if (ifRange !== null && !head) return await plainAnswer(asked, asked.file.path)
   const range = ifRange === null || (head && matchesIfRange(ifRange, head)) ? rangeText : null
   const wanted = answerRange(range, file.size)
-  if (wanted.kind === 'unsatisfiable') return await plainAnswer(asked).catch(() => unsatisfiable(file))
+  if (wanted.kind === 'unsatisfiable') return await plainAnswer(asked, asked.file.path).catch(() => unsatisfiable(file))
   const part = wanted.kind === 'part' ? wanted.span : undefined
   const media = part !== undefined && isOpenRange(range) && takesWindows(request, context.userAgent)
   return media ? await answerMedia(asked, context, part) : await answerExactly(asked, context, part)
 }
 
-/** The origin's own answer, with the name of a download put on. */
-export async function plainAnswer({ request, target }: Pick<Asked, 'request' | 'target'>): Promise<Response> {
+/**
+ * The origin's own answer, with the name of a download put on.
+ * @param path the file's manifest path, for its name
+ */
+export async function plainAnswer({ request, target }: Pick<Asked, 'request' | 'target'>, path?: string) {
   if (target.downloadName === undefined) return await fetch(request)
   const response = await fetch(target.url, { credentials: request.credentials, headers: request.headers })
   if (!response.ok) return response
-  const path = decodeURIComponent(new URL(target.url).pathname)
-  return named(response, { headers: [...response.headers] }, target.downloadName, path)
+  return named(response, target.downloadName, path ?? new URL(target.url).pathname)
 }
 
 /** A window from `part.start` on: what is held at once, else a short stretch as it comes in. */
@@ -156,12 +162,14 @@ async function answerAsItComes(
   const first = chunkAt(file, span.start)
   const lead = span.start - bytesOfChunk(file, first).start
   if (supply.startsAtOrigin(demand)) {
-    if (lead > MAX_LEAD_BYTES) return await answerFromOrigin(asked, context, span, part, true)
+    const isApart = lead > MAX_LEAD_BYTES && span.end - span.start <= MAX_APART_BYTES
+    if (isApart) return await answerFromOrigin(asked, context, span, part, true)
     const untouched = !demand.media && target.downloadName === undefined && context.passesBy(span.end - span.start)
     if (untouched) return await answerFromOrigin(asked, context, span, part, false)
     const refused = await supply.ask(demand, first, (origin, stretch) => {
       // An origin without ranges: what it would send anyway, it sends itself.
-      if (origin.kind !== 'bytes' || origin.span.start !== stretch.start) return origin
+      const isOther = origin.kind !== 'bytes' || origin.span.start !== stretch.start
+      if (isOther || (demand.media && origin.response.status === 200)) return origin
       supply.demands.add(demand)
       supply.adopt(demand, origin, stretch.end)
       return undefined
@@ -172,10 +180,17 @@ async function answerAsItComes(
   supply.demands.add(demand)
   supply.ahead(demand)
   const over = context.streaming()
-  const reader = new SpanReader(cache, supply, demand, span.end, context.served)
+  const reader = new SpanReader({
+    cache,
+    supply,
+    demand,
+    end: span.end,
+    version: versionOf(head),
+    served: context.served,
+  })
   const body = streamOf({
     reader,
-    raw: () => rawRest(demand, span.end, reader, head),
+    raw: () => rawRest(demand, span.end, reader),
     over: () => {
       supply.leave(demand)
       over()
@@ -185,18 +200,18 @@ async function answerAsItComes(
 }
 
 /** The file turned out to be another version, and the reader has had nothing but that version: the origin goes on alone. */
-async function rawRest(demand: Demand, end: number, reader: SpanReader, head: FileHead) {
-  const etag = headerOf(head, 'etag')
-  if (!reader.onlyOrigin || !etag || etag.startsWith('W/')) return undefined
+async function rawRest(demand: Demand, end: number, { validator }: SpanReader): Promise<RawRest | undefined> {
+  if (!validator) return undefined
   const response = await fetch(demand.access.url, {
     cache: 'no-store',
     credentials: demand.access.credentials,
-    headers: { range: rangeHeader({ start: demand.position, end }), 'if-range': etag },
+    headers: { range: rangeHeader({ start: demand.position, end }), 'if-range': validator },
   })
   const got = parseContentRange(response.headers.get('content-range'))
   const goesOn = response.status === 206 && got?.span.start === demand.position && got.span.end === end
-  if (!goesOn) await response.body?.cancel().catch(() => {})
-  return goesOn ? response.body?.getReader() : undefined
+  if (goesOn && response.body) return { body: response.body, length: end - demand.position }
+  await response.body?.cancel().catch(() => {})
+  return undefined
 }
 
 /**
@@ -212,25 +227,35 @@ async function answerFromOrigin(
 ): Promise<Response> {
   const { file, session, target, request } = asked
   const origin = await askOrigin({ url: target.url, credentials: request.credentials, file, span: part && span })
-  if (origin.kind !== 'bytes') return await handOn(asked, context, origin)
+  const length = origin.kind === 'bytes' ? origin.span.end - origin.span.start : 0
+  if (origin.kind !== 'bytes' || length > span.end - span.start) return await handOn(asked, context, origin)
   if (keep) session.supply.keep(file, { ...origin, response: origin.response.clone() })
-  else context.received(span.end - span.start)
-  return target.downloadName === undefined
-    ? origin.response
-    : named(origin.response, origin.head, target.downloadName, file.path)
+  else context.received(length)
+  return ownAnswer(asked, origin.response)
 }
 
 /** The origin has no bytes of this file for us: the page gets what it would have got. */
 async function handOn(asked: Asked, context: AnswerContext, origin: OriginAnswer): Promise<Response> {
   context.answered(asked.file, origin)
-  if (origin.kind === 'status') return origin.response
+  // To a range that it does not know, an origin sends what it would send anybody.
+  const isOwn = origin.kind === 'status' || (origin.kind === 'bytes' && origin.response.status === 200)
+  if (isOwn) return ownAnswer(asked, origin.response)
   await origin.response.body?.cancel().catch(() => {})
-  return await plainAnswer(asked)
+  return await plainAnswer(asked, asked.file.path)
 }
 
-function named(response: Response, head: FileHead, downloadName: string, path: string): Response {
+/** The origin's answer to us as an answer to the page. */
+function ownAnswer({ request, target, file }: Asked, response: Response): Response {
+  if (target.downloadName !== undefined && response.ok) return named(response, target.downloadName, file.path)
+  // A navigation does not take an answer that was redirected (Fetch standard, "HTTP fetch").
+  return response.redirected && request.redirect !== 'follow' ? new Response(response.body, response) : response
+}
+
+function named(response: Response, downloadName: string, path: string): Response {
   const headers = new Headers(response.headers)
-  headers.set('content-disposition', disposition(head, downloadName, path))
+  headers.set('content-disposition', disposition(headOf(response), downloadName, path))
+  // The body is decoded by now, so neither says the truth about it.
+  if (headers.has('content-encoding')) for (const name of ['content-encoding', 'content-length']) headers.delete(name)
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers })
 }
 

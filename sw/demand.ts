@@ -1,5 +1,6 @@
+import { chunksCovering } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
-import { MiB } from '../protocol/units.ts'
+import { type ChunkIndex, MiB } from '../protocol/units.ts'
 import { Bell } from './bell.ts'
 
 /** How the origin is asked for a file. */
@@ -25,6 +26,9 @@ export interface Demand {
 
 /** A transfer runs at most this far ahead of its reader, so that a paused reader pauses the origin. */
 const AHEAD_BYTES = 4 * MiB
+
+/** What a reader comes to within this much is worth keeping in memory where it cannot be stored. */
+const SOON_BYTES = 32 * MiB
 
 /** A reader waits for a transfer that is at most this far behind it. */
 export const BEHIND_BYTES = 1 * MiB
@@ -66,10 +70,30 @@ export class Demands {
 
   /** Whether anybody wants the byte at `position` now. */
   wants(file: ManifestFile, position: number): boolean {
-    return [...this.#open].some(
-      (demand) =>
-        demand.file === file && position < demand.position + AHEAD_BYTES && position > demand.position - BEHIND_BYTES,
-    )
+    const { chunkSize } = file
+    return [...this.#open].some((demand) => {
+      // A chunk comes from its start, however far into it the reader is.
+      const from = Math.floor(demand.position / chunkSize) * chunkSize - BEHIND_BYTES
+      return demand.file === file && position >= from && position < demand.position + AHEAD_BYTES
+    })
+  }
+
+  /** Whether a reader is about to come to `chunk`. */
+  comeTo(chunk: ChunkIndex): boolean {
+    return [...this.#open].some(({ file, position, end }) => {
+      const { first, after } = chunksCovering(file, { start: position, end: Math.min(end, position + SOON_BYTES) })
+      return first <= chunk && chunk < after
+    })
+  }
+
+  /** Whether the demand's reader is still there. */
+  has(demand: Demand): boolean {
+    return this.#open.has(demand)
+  }
+
+  /** Tells the transfers that somebody waits. */
+  ring(): void {
+    this.#bell.ring()
   }
 
   /** Resolves at the next change, or after `ms`. */

@@ -53,6 +53,14 @@ export class FileNotes {
     this.#notes.clear()
   }
 
+  /** Forgets the files of a swarm that is gone. */
+  async drop(swarm: SwarmManifest): Promise<void> {
+    for (const file of swarm.files) {
+      this.#notes.delete(keyOf(swarm, file))
+      await this.#values.delete(keyOf(swarm, file))
+    }
+  }
+
   async #change(swarm: SwarmManifest, file: ManifestFile, change: Note): Promise<void> {
     const key = keyOf(swarm, file)
     const note = { ...this.#notes.get(key), ...change }

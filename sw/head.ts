@@ -12,8 +12,10 @@ export interface FileHead {
 const NOT_KEPT = new Set([
   'age',
   'connection',
+  'content-digest',
   'content-encoding',
   'content-length',
+  'content-md5',
   'content-range',
   'date',
   'keep-alive',
@@ -55,12 +57,13 @@ export function headerOf(head: FileHead, name: string): string | undefined {
   return head.headers.find(([key]) => key === name)?.[1]
 }
 
-/** Whether two heads can belong to the same bytes: no validator that both have differs (RFC 9110 section 8.8). */
-export function sameVersion(a: FileHead, b: FileHead): boolean {
-  return ['etag', 'last-modified'].every((name) => {
-    const [one, other] = [headerOf(a, name), headerOf(b, name)]
-    return one === undefined || other === undefined || one === other
-  })
+/** A validator as If-Range takes it; a symbol stands for one answer without any, which is like no other. */
+export type Version = string | symbol
+
+/** What tells the version that an answer belongs to: bytes under one validator may follow one another (RFC 9110 section 8.8). */
+export function versionOf(head: FileHead): Version {
+  const etag = headerOf(head, 'etag')
+  return etag?.startsWith('"') ? etag : (headerOf(head, 'last-modified') ?? Symbol('no validator'))
 }
 
 /** Whether If-Range names this version: a strong entity tag or the exact date (RFC 9110 section 13.1.5). */

@@ -14,11 +14,12 @@ export class Lifetime {
     work.then(done, done)
   }
 
-  /** Resolves when nothing is left to do. */
+  /** Resolves when nothing is left to do, or so late that the browser would take the event for a hung one. */
   async idle(): Promise<void> {
-    while (this.#open > 0) await this.#bell.next(CHECK_MS)
+    const until = Date.now() + MAX_EVENT_MS
+    while (this.#open > 0 && Date.now() < until) await this.#bell.next(until - Date.now())
   }
 }
 
-/** The bell rings at the end of all work; this only bounds a single wait. */
-const CHECK_MS = 60_000
+/** Chromium ends an event after five minutes, and the worker with it. */
+const MAX_EVENT_MS = 4 * 60_000

@@ -1,6 +1,7 @@
 import { type Remote, wrap } from 'comlink'
 import type { MeshEvent, MeshHost, SwarmStatus, SwarmTicket, WorkerMessage } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
+import { DeadlineMissed } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 import { Bell } from './bell.ts'
@@ -46,6 +47,8 @@ export class MeshClient {
   #hostId = ''
   #calledAt = Number.NEGATIVE_INFINITY
   readonly #members = new Map<InfoHash, Membership>()
+  /** Ends the wait of each call that is under way. */
+  readonly #calls = new Set<() => void>()
   readonly #bell = new Bell()
 
   constructor(events: MeshClientEvents, patience: Patience) {
@@ -73,7 +76,7 @@ export class MeshClient {
 
   /** A page offers itself as host, or offers itself anew. */
   accept(id: string, calls: MessagePort, events: MessagePort): void {
-    for (const port of this.#hostPorts) port.close()
+    this.#hangUp()
     this.#hostPorts = [calls, events]
     this.#hostId = id
     this.#host = wrap<MeshHost>(calls)
@@ -86,6 +89,7 @@ export class MeshClient {
     const known = this.#members.get(infoHash)
     if (known && (known.status?.phase !== 'down' || Date.now() - known.joinedAt < REJOIN_MS)) return
     const member: Membership = { joinedAt: Date.now(), ticket: ticket(), status: JOINING, refusedAt: new Map() }
+    member.ticket.catch(() => {}) // there may be no host to tell it to
     this.#members.set(infoHash, member)
     if (this.#host) this.#enter(infoHash, member)
     else this.#callForHost()
@@ -115,8 +119,13 @@ export class MeshClient {
     if (this.#members.has(infoHash)) void this.#call((host) => host.dropped(infoHash))
   }
 
-  leave(infoHash: InfoHash): void {
-    if (this.#members.delete(infoHash)) void this.#call((host) => host.leave(infoHash))
+  /** Takes part in none of the swarms any more but those that are `kept`. */
+  leaveAll(kept: ReadonlySet<InfoHash> = new Set()): void {
+    for (const infoHash of [...this.#members.keys()]) {
+      if (kept.has(infoHash)) continue
+      this.#members.delete(infoHash)
+      void this.#call((host) => host.leave(infoHash))
+    }
   }
 
   setSharing(sharing: boolean): void {
@@ -160,19 +169,32 @@ export class MeshClient {
       this.#callForHost()
       return undefined
     }
+    let hungUp: (() => void) | undefined
+    const gone = new Promise<undefined>((resolve) => {
+      hungUp = () => resolve(undefined)
+      this.#calls.add(hungUp)
+    })
     try {
-      return await withDeadline(work(host), deadlineMs)
-    } catch {
-      this.#lose(host)
+      return await withDeadline(Promise.race([work(host), gone]), deadlineMs)
+    } catch (error) {
+      if (error instanceof DeadlineMissed) this.#lose(host)
       return undefined
+    } finally {
+      if (hungUp) this.#calls.delete(hungUp)
     }
+  }
+
+  /** What a host was asked for and has not answered is not waited for any more. */
+  #hangUp(): void {
+    for (const port of this.#hostPorts) port.close()
+    this.#hostPorts = []
+    this.#host = undefined
+    for (const hungUp of this.#calls) hungUp()
   }
 
   #lose(host: Remote<MeshHost>): void {
     if (this.#host !== host) return
-    for (const port of this.#hostPorts) port.close()
-    this.#host = undefined
-    this.#hostPorts = []
+    this.#hangUp()
     for (const [infoHash, member] of this.#members) this.#setStatus(infoHash, member, DOWN)
     this.#callForHost()
   }

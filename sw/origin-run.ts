@@ -1,8 +1,10 @@
+import { withDeadline } from '../protocol/deadline.ts'
 import { type ByteSpan, bytesOfChunk } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
 import { Bell } from './bell.ts'
 import { BEHIND_BYTES, type Demands } from './demand.ts'
+import type { Version } from './head.ts'
 import type { ChunkSlot } from './slot.ts'
 import type { SwarmCache } from './swarm-cache.ts'
 
@@ -19,8 +21,10 @@ export interface OriginRunOptions {
   readonly end: number
   /** Undefined: the body is read as fast as it comes, for somebody else paces it. */
   readonly demands: Demands | undefined
-  /** Whether bytes may be read before their chunk is verified. */
-  readonly flowing: boolean
+  /** The version that the bytes belong to. */
+  readonly version: Version
+  /** Milliseconds of silence after which the run gives up. */
+  readonly patience: number
   readonly received: (bytes: number) => void
   /** Told at the end how many bytes came in how many milliseconds, pauses left out. */
   readonly measured: (bytes: number, ms: number) => void
@@ -36,15 +40,17 @@ export class OriginRun {
   #chunk: ChunkIndex
   #stopped = false
   #pausedMs = 0
+  /** Settles when all chunks that came whole are verified. */
+  #checked: Promise<unknown> = Promise.resolve()
   /** Settles when the run is over; never rejects. */
-  readonly done: Promise<void>
+  readonly done: Promise<unknown>
 
   constructor(options: OriginRunOptions) {
     this.#options = options
     this.#position = options.span.start
     this.#chunk = this.#chunkAt(options.span.start)
     this.#reader = options.body.getReader()
-    this.done = this.#run()
+    this.done = this.#run().then(() => this.#checked)
   }
 
   /** First byte that has not arrived. */
@@ -90,14 +96,14 @@ export class OriginRun {
     const start = this.#position
     try {
       while (!this.#stopped && this.#position < this.end && (await this.#mayGoOn())) {
-        const { done, value } = await this.#reader.read()
+        const { done, value } = await withDeadline(this.#reader.read(), this.#options.patience)
         if (done) break
         this.#options.received(value.length)
         this.#take(value)
         this.#bell.ring()
       }
     } catch {
-      // The connection broke: readers see the lost slot, and go on from the bytes that did arrive.
+      // The connection broke or fell silent: readers see the lost slot, and go on from the bytes that did arrive.
     } finally {
       this.stop()
       this.#options.measured(this.#position - start, performance.now() - begun - this.#pausedMs)
@@ -134,16 +140,13 @@ export class OriginRun {
 
   /** Puts bytes into the chunk's slot. Returns false when the run has met a chunk that somebody else has. */
   #place(part: Uint8Array): boolean {
-    const { cache, file, demands, flowing } = this.#options
+    const { cache, file, demands, version } = this.#options
     const offset = this.#position - bytesOfChunk(file, this.#chunk).start
-    if (!this.#slot && cache.isFree(this.#chunk) && cache.leftover(this.#chunk) === offset)
-      this.#slot = cache.claim(file, this.#chunk, 'origin')
-    else if (!this.#slot && offset === 0 && cache.isFree(this.#chunk)) {
-      const lost = cache.slot(this.#chunk)
-      if (lost) cache.release(this.#chunk, lost)
-      this.#slot = cache.claim(file, this.#chunk, 'origin')
+    if (!this.#slot && cache.isFree(this.#chunk)) {
+      if (offset === 0) this.#slot = cache.claim(file, this.#chunk, version)
+      else if (cache.leftover(this.#chunk) === offset) this.#slot = cache.resume(this.#chunk, version)
     }
-    if (this.#slot) this.#slot.append(part, flowing)
+    if (this.#slot) this.#slot.append(part)
     else if (demands) {
       this.stop()
       return false
@@ -158,10 +161,11 @@ export class OriginRun {
     if (!slot) return
     const { cache, file } = this.#options
     // A verifier that cannot be had leaves the chunk unverified: it passes by, and is not stored.
-    cache.settle(file, chunk, slot).then(
+    const checking = cache.settle(file, chunk, slot).then(
       (good) => good || this.stop(),
       () => cache.release(chunk, slot),
     )
+    this.#checked = Promise.all([this.#checked, checking])
   }
 
   #chunkAt(position: number): ChunkIndex {

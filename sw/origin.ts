@@ -24,22 +24,21 @@ export interface OriginRequest {
   /** Undefined asks for the whole file without a Range header. */
   readonly span: ByteSpan | undefined
   readonly credentials: RequestCredentials
-  readonly signal?: AbortSignal
+  /** Milliseconds until the answer must begin; undefined: the browser's own. */
+  readonly patience?: number | undefined
 }
 
 /**
  * Asks the origin, past the HTTP cache: these bytes rest in our own store.
- * @throws TypeError when the origin cannot be reached
+ * @throws TypeError when the origin cannot be reached, AbortError when it does not answer in time
  */
-export async function askOrigin({ url, file, span, credentials, signal }: OriginRequest): Promise<OriginAnswer> {
+export async function askOrigin({ url, file, span, credentials, patience }: OriginRequest): Promise<OriginAnswer> {
   const whole = { start: 0, end: file.size }
-  const response = await fetch(url, {
-    cache: 'no-store',
-    credentials,
-    redirect: 'follow',
-    headers: span ? { range: rangeHeader(span) } : {},
-    ...(signal && { signal }),
-  })
+  const stop = new AbortController()
+  const timer = patience === undefined ? undefined : setTimeout(() => stop.abort(), patience)
+  const headers = span ? { range: rangeHeader(span) } : {}
+  const response = await fetch(url, { cache: 'no-store', credentials, headers, signal: stop.signal })
+  clearTimeout(timer)
   if (response.status !== 200 && response.status !== 206) return { kind: 'status', response }
   const encoding = response.headers.get('content-encoding')
   if (encoding && encoding !== 'identity') return other(response, 'encoded', `Content-Encoding is ${encoding}`)

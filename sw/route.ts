@@ -52,6 +52,11 @@ export function targetOf(requestUrl: string): Target {
   return { url: url.href, downloadName }
 }
 
+/** The same without the name that a link gives: it is a download all the same. */
+export function unnamed({ url, downloadName }: Target): Target {
+  return { url, downloadName: downloadName && '' }
+}
+
 /** Engines whose media elements go on by themselves after a 206 that is shorter than they asked for. WebKit's do not. */
 const TAKES_SHORT_ANSWERS = /(Firefox|Chrome|Chromium)\//
 

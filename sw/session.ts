@@ -1,9 +1,11 @@
 import type { SwarmTicket } from '../protocol/bridge.ts'
+import { withDeadline } from '../protocol/deadline.ts'
 import { IntegrityError } from '../protocol/errors.ts'
 import type { ManifestFile, MeshSettings, SwarmManifest } from '../protocol/manifest.ts'
 import { HASH_LENGTH } from '../protocol/merkle.ts'
 import { urlOfPath } from '../protocol/site-path.ts'
 import type { ValueStore } from '../store/chunk-store.ts'
+import { PATIENCE } from './patience.ts'
 import type { Supply } from './supply.ts'
 import type { SwarmCache } from './swarm-cache.ts'
 import { type ChunkVerifier, createVerifier, matchesDigest } from './verify.ts'
@@ -54,15 +56,15 @@ export class SwarmHashes {
   }
 
   async #load(): Promise<Uint8Array<ArrayBuffer>> {
-    const key = `hashes:${this.#swarm.infoHash}`
-    const stored = await this.#values.get(key).catch(() => undefined)
+    const key = hashesKey(this.#swarm)
+    const stored = await withDeadline(this.#values.get(key), PATIENCE.store).catch(() => undefined)
     if (stored instanceof ArrayBuffer && (await this.#isGood(stored))) return new Uint8Array(stored)
     const url = urlOfPath(this.#swarm.hashes, this.#siteRoot)
     const response = await fetch(url, { cache: 'no-cache', signal: AbortSignal.timeout(DEADLINE_MS) })
     if (!response.ok) throw new IntegrityError(`${this.#swarm.hashes}: status ${response.status}`)
     const fetched = await response.arrayBuffer()
     if (!(await this.#isGood(fetched))) throw new IntegrityError(`${this.#swarm.hashes}: not what the manifest names`)
-    await this.#values.set(key, fetched).catch(() => {})
+    this.#values.set(key, fetched).catch(() => {})
     return new Uint8Array(fetched)
   }
 
@@ -70,6 +72,11 @@ export class SwarmHashes {
     const { chunkCount, hashesDigest } = this.#swarm
     return bytes.byteLength === chunkCount * HASH_LENGTH && (await matchesDigest(bytes, hashesDigest))
   }
+}
+
+/** Under which the hashes of a swarm rest beside its chunks. */
+export function hashesKey({ infoHash }: SwarmManifest): string {
+  return `hashes:${infoHash}`
 }
 
 /** What a page needs to join. Announce URLs may be paths on the site's own host: the worker makes them absolute. */

@@ -12,7 +12,7 @@ const LINGER_MS = 250
 /** Verified chunks that wait to be written. Beyond it chunks pass by unstored: storing never slows the reader. */
 const MAX_PENDING_BYTES = 24 * MiB
 
-/** After a write found no room and none could be made, nothing is stored for this long. */
+/** After a write failed, or found no room and none could be made, nothing is stored for this long. */
 const FULL_PAUSE_MS = 60_000
 
 export interface SinkEvents {
@@ -121,8 +121,8 @@ export class ChunkSink {
       this.#events.stored(head.swarm, span)
     } catch (error) {
       this.#release(run)
-      if (error instanceof QuotaExceeded) this.#fullUntil = Date.now() + FULL_PAUSE_MS
-      else this.#events.failed(error)
+      this.#fullUntil = Date.now() + FULL_PAUSE_MS
+      if (!(error instanceof QuotaExceeded)) this.#events.failed(error)
       for (const { swarm, chunk } of run) this.#events.shed(swarm, chunk)
     }
   }

@@ -28,7 +28,7 @@ export interface SiteEvents {
   /** The manifest cannot be used; told once for each. */
   broken(problem: unknown): void
   /** Another manifest than before is in force, or none. */
-  changed(manifest: Manifest | undefined): void
+  changed(manifest: Manifest | undefined, before: Manifest | undefined): void
 }
 
 /** Keeps the manifest: in memory while the worker lives, in the store beyond that, revalidated in the background. */
@@ -66,7 +66,7 @@ export class Site {
   /** What is stored is in memory from now on. Never rejects. */
   load(): Promise<void> {
     this.#loading ??= this.#values.get(KEY).then(
-      (text) => (typeof text === 'string' ? this.#use(text) : undefined),
+      (text) => (typeof text === 'string' && this.#text === undefined ? this.#use(text) : undefined),
       () => undefined, // a store that fails is like an empty one
     )
     return this.#loading
@@ -85,7 +85,7 @@ export class Site {
     if (Date.now() - this.#checkedAt < REVALIDATE_MS) return Promise.resolve()
     this.#checkedAt = Date.now()
     this.#checking = this.#check()
-      .catch((error: unknown) => this.#reject(error))
+      .catch(() => {}) // the origin is away: what was good stays in force
       .finally(() => {
         this.#checking = undefined
       })
@@ -99,12 +99,10 @@ export class Site {
 
   async #check(): Promise<void> {
     const signal = AbortSignal.timeout(FETCH_DEADLINE_MS)
-    const response = await fetch(new URL(MANIFEST_NAME, this.root), { cache: 'no-cache', signal }).catch(
-      () => undefined,
-    )
-    if (!response || response.status >= 500) return // the origin is away: what was good stays in force
+    const response = await fetch(new URL(MANIFEST_NAME, this.root), { cache: 'no-cache', signal })
+    if (response.status >= 500 || response.status === 429) return
     if (!response.ok) return await this.#forget()
-    if (Number(response.headers.get('content-length')) > MAX_MANIFEST_BYTES) throw new RangeError('manifest too large')
+    if (Number(response.headers.get('content-length')) > MAX_MANIFEST_BYTES) return this.#reject('manifest too large')
     const text = await response.text()
     if (text === this.#text) return
     this.#use(text)
@@ -112,22 +110,31 @@ export class Site {
   }
 
   #use(text: string): void {
-    this.#text = text
+    const before = this.#manifest
     try {
       const manifest = parseManifest(JSON.parse(text))
       this.#manifest = manifest
       this.#state = manifest.disabled ? 'disabled' : 'good'
       this.#listings = new Map(
-        manifest.swarms.flatMap((swarm) => swarm.files.map((file) => [file.path, { file, swarm }] as const)),
+        manifest.swarms.flatMap((swarm) => swarm.files.map((file) => [file.path, this.#listing(file, swarm)] as const)),
       )
     } catch (error) {
       this.#reject(error)
+      this.#text = text
       return
     }
-    this.#events.changed(this.#manifest)
+    this.#text = text
+    this.#events.changed(this.#manifest, before)
+  }
+
+  /** A file that is still the same stays the same object, by which readers and transfers know it. */
+  #listing(file: ManifestFile, swarm: SwarmManifest): Listing {
+    const known = this.#listings.get(file.path)
+    return known?.swarm.infoHash === swarm.infoHash && known.file.type === file.type ? known : { file, swarm }
   }
 
   #reject(error: unknown): void {
+    this.#text = undefined
     this.#manifest = undefined
     this.#listings = new Map()
     this.#state = 'broken'
@@ -135,11 +142,12 @@ export class Site {
   }
 
   async #forget(): Promise<void> {
+    const before = this.#manifest
     this.#text = undefined
     this.#manifest = undefined
     this.#listings = new Map()
     this.#state = 'none'
-    this.#events.changed(undefined)
+    this.#events.changed(undefined, before)
     await this.#values.delete(KEY).catch(() => {})
   }
 }

@@ -1,4 +1,5 @@
 import { Bell } from './bell.ts'
+import type { Version } from './head.ts'
 
 /** How a chunk on its way in stands. `whole`: verified. `lost`: nobody brings it any more. */
 export type SlotState = 'filling' | 'whole' | 'lost'
@@ -10,19 +11,21 @@ export type SlotState = 'filling' | 'whole' | 'lost'
 export class ChunkSlot {
   readonly source: 'origin' | 'peers'
   readonly length: number
+  /** The version that the origin's bytes belong to; undefined for a peer's, which are verified before anybody reads them. */
+  readonly version: Version | undefined
   /** Readers that wait for bytes which are not here yet: a paused transfer goes on for them. */
   waiting = 0
-  /** Where the readable bytes came from may not be mixed with other versions: set when the hash did not match. */
+  /** All bytes are here and do not match their hash. */
   mismatched = false
   readonly #bell = new Bell()
   #bytes: Uint8Array<ArrayBuffer> | undefined
   #filled = 0
-  #readable = 0
   #state: SlotState = 'filling'
 
-  constructor(source: 'origin' | 'peers', length: number) {
-    this.source = source
+  constructor(length: number, version?: Version) {
+    this.source = version === undefined ? 'peers' : 'origin'
     this.length = length
+    this.version = version
   }
 
   get state(): SlotState {
@@ -31,7 +34,7 @@ export class ChunkSlot {
 
   /** Bytes that may be read, from the chunk's start. */
   get readable(): number {
-    return this.#readable
+    return this.#state === 'whole' || this.source === 'origin' ? this.#filled : 0
   }
 
   /** Bytes that have arrived, from the chunk's start. */
@@ -44,13 +47,11 @@ export class ChunkSlot {
     return this.#bytes?.subarray(0, this.#filled) ?? new Uint8Array(0)
   }
 
-  /** Takes bytes in order; at most what is missing. @param flowing whether they may be read before the chunk is verified */
-  append(bytes: Uint8Array, flowing: boolean): void {
+  /** Takes bytes in order; at most what is missing. */
+  append(bytes: Uint8Array): void {
     this.#bytes ??= new Uint8Array(this.length)
     this.#bytes.set(bytes, this.#filled)
     this.#filled += bytes.length
-    if (!flowing) return
-    this.#readable = this.#filled
     this.#bell.ring()
   }
 
@@ -63,8 +64,12 @@ export class ChunkSlot {
   /** The bytes match their hash. */
   verified(): void {
     this.#state = 'whole'
-    this.#readable = this.#filled
     this.#bell.ring()
+  }
+
+  /** Somebody goes on with a lost slot from the bytes it has. */
+  resume(): void {
+    this.#state = 'filling'
   }
 
   /** No more bytes will come. */
@@ -79,7 +84,7 @@ export class ChunkSlot {
    * @returns false when nothing changed within `patienceMs`
    */
   async beyond(offset: number, patienceMs: number): Promise<boolean> {
-    if (this.#readable > offset || this.#state !== 'filling') return true
+    if (this.readable > offset || this.#state !== 'filling') return true
     this.waiting++
     try {
       return await this.#bell.next(patienceMs)

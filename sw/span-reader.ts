@@ -4,6 +4,7 @@ import type { ManifestFile } from '../protocol/manifest.ts'
 import { type ChunkIndex, MiB } from '../protocol/units.ts'
 import type { StoredRun } from '../store/chunk-store.ts'
 import type { Demand } from './demand.ts'
+import type { Version } from './head.ts'
 import type { ChunkSlot } from './slot.ts'
 import { chunkAt, type Supply } from './supply.ts'
 import type { SwarmCache } from './swarm-cache.ts'
@@ -14,7 +15,23 @@ const READ_BYTES = 1 * MiB
 /** Longest single wait for a hash; the wait is repeated as long as the chunk is there. */
 const VERIFY_WAIT_MS = 1_000
 
-/** Reads a span of a file in order, wherever its chunks are or come from. */
+export interface SpanReaderOptions {
+  readonly cache: SwarmCache
+  readonly supply: Supply
+  readonly demand: Demand
+  /** Where to stop; the demand may reach further. */
+  readonly end: number
+  /** The version that the answer's head belongs to, as far as it is known. */
+  readonly version: Version | undefined
+  /** Told of bytes that the cache saved. */
+  readonly served: (bytes: number) => void
+}
+
+/**
+ * Reads a span of a file in order, wherever its chunks are or come from, and never mixes versions: origin bytes flow
+ * unverified while all that was given belongs to their version, everything else is given verified, and only after what
+ * was given before it has been verified, too.
+ */
 export class SpanReader {
   readonly #cache: SwarmCache
   readonly #supply: Supply
@@ -25,26 +42,26 @@ export class SpanReader {
   #run: StoredRun | undefined
   /** The slot of the current chunk, held on to: it may leave the cache while it is being read. */
   #slot: { readonly chunk: ChunkIndex; readonly slot: ChunkSlot } | undefined
-  /** Whether bytes were given that this response did not see coming from the origin: from the store or from peers. */
+  #version: Version | undefined
+  /** Whether bytes were given that are the manifest's version, and perhaps not `#version`. */
   #mixed = false
-  /** Chunks of which bytes were given as they came from the origin, before they could be verified. */
-  readonly #unverified = new Set<ChunkIndex>()
+  /** Slots of which bytes were given before they could be verified. */
+  readonly #unverified = new Map<ChunkIndex, ChunkSlot>()
+  /** Whether bytes were given that nobody can verify any more. */
+  #unverifiable = false
 
-  /**
-   * @param end where to stop; the demand may reach further
-   * @param served told of bytes that the cache saved
-   */
-  constructor(cache: SwarmCache, supply: Supply, demand: Demand, end: number, served: (bytes: number) => void) {
+  constructor({ cache, supply, demand, end, version, served }: SpanReaderOptions) {
     this.#cache = cache
     this.#supply = supply
     this.#demand = demand
     this.#end = end
+    this.#version = typeof version === 'string' ? version : undefined
     this.#served = served
   }
 
-  /** Whether all bytes so far came from the origin, so that the origin's bytes may follow whatever their version. */
-  get onlyOrigin(): boolean {
-    return !this.#mixed
+  /** The validator under which the origin alone can go on; undefined when its bytes may not follow. */
+  get validator(): string | undefined {
+    return this.#mixed || typeof this.#version !== 'string' ? undefined : this.#version
   }
 
   /**
@@ -54,62 +71,84 @@ export class SpanReader {
    */
   async next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     while (this.#demand.position < this.#end) {
+      if (!this.#supply.demands.has(this.#demand)) throw new DOMException('the reader has left', 'AbortError')
+      this.#checkGiven()
       const chunk = chunkAt(this.#demand.file, this.#demand.position)
-      const bytes = (await this.#fromSlot(chunk)) ?? (await this.#fromStore(chunk))
-      if (bytes) return this.#give(chunk, bytes)
-      if (this.#cache.slot(chunk)?.mismatched) throw changed(this.#demand.file)
+      const found = (await this.#fromSlot(chunk)) ?? (await this.#fromStore(chunk))
+      if (found === 'look again') continue
+      if (found) return this.#give(chunk, found)
       await this.#supply.bring(this.#demand)
     }
-    if (this.#mixed) await this.#verifyGiven()
     return undefined
   }
 
-  async #fromSlot(chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async #fromSlot(chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | 'look again' | undefined> {
     const slot = this.#cache.slot(chunk) ?? (this.#slot?.chunk === chunk ? this.#slot.slot : undefined)
     if (!slot) return undefined
     this.#slot = { chunk, slot }
     const { start } = bytesOfChunk(this.#demand.file, chunk)
     const from = this.#demand.position - start
-    if (slot.readable <= from || slot.mismatched) return undefined
-    if (slot.state !== 'whole') {
-      // Unverified bytes may not follow verified ones of perhaps another version.
-      if (this.#mixed) return void (await slot.beyond(slot.length, VERIFY_WAIT_MS))
-      this.#unverified.add(chunk)
+    if (slot.source === 'origin' && slot.mismatched) throw changed(this.#demand.file)
+    if (slot.readable <= from) return undefined
+    const flows = !this.#mixed && slot.version !== undefined && slot.version === (this.#version ?? slot.version)
+    if (slot.state !== 'whole' && !flows) {
+      if (isUnverifiable(slot)) throw changed(this.#demand.file)
+      await this.#supply.waitFor(slot, slot.length, VERIFY_WAIT_MS)
+      return 'look again'
     }
-    if (slot.source === 'peers') await this.#mix()
+    if (!flows) await this.#mix()
+    else if (slot.state !== 'whole') this.#unverified.set(chunk, slot)
+    this.#version ??= slot.version
     return slot.bytes.subarray(from, Math.min(slot.readable, this.#end - start))
   }
 
-  /** Before bytes from elsewhere are given, those from the origin must have turned out to be of the same version. */
+  /** Forgets given slots that have turned out good. @throws IntegrityError when one has not */
+  #checkGiven(): void {
+    for (const [chunk, slot] of this.#unverified) {
+      if (slot.mismatched) throw changed(this.#demand.file)
+      const unverifiable = isUnverifiable(slot)
+      if (unverifiable) this.#unverifiable = true
+      if (unverifiable || slot.state === 'whole') this.#unverified.delete(chunk)
+    }
+  }
+
+  /** Before bytes of the manifest's version are given, those before them must have turned out to be of it. */
   async #mix(): Promise<void> {
-    await this.#verifyGiven()
+    for (const [chunk, slot] of this.#unverified) {
+      while (slot.state === 'filling' && slot.filled === slot.length) await slot.beyond(slot.length, VERIFY_WAIT_MS)
+      const good = slot.state === 'whole' || (await this.#begins(chunk, slot.bytes))
+      if (good) this.#unverified.delete(chunk)
+    }
+    if (this.#unverifiable || this.#unverified.size > 0) throw changed(this.#demand.file)
     this.#mixed = true
   }
 
-  async #verifyGiven(): Promise<void> {
-    for (const chunk of this.#unverified) {
-      let slot = this.#cache.slot(chunk)
-      while (slot?.state === 'filling' && slot.filled === slot.length) {
-        await slot.beyond(slot.length, VERIFY_WAIT_MS)
-        slot = this.#cache.slot(chunk)
-      }
-      if (!this.#cache.wasVerified(chunk)) throw changed(this.#demand.file)
-    }
-    this.#unverified.clear()
+  /** Whether a chunk that is held begins with `bytes`. */
+  async #begins(chunk: ChunkIndex, bytes: Uint8Array): Promise<boolean> {
+    const slot = this.#cache.slot(chunk)
+    const held = slot?.state === 'whole' ? slot.bytes : await this.#stored(chunk, 0, bytes.length)
+    return held !== undefined && bytes.every((byte, i) => byte === held[i])
   }
 
   async #fromStore(chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (!this.#cache.isStored(chunk)) return undefined
-    const run = await this.#runWith(chunk)
+    const { position, file } = this.#demand
+    const from = position - bytesOfChunk(file, chunk).start
+    const bytes = await this.#stored(chunk, from, from + Math.min(READ_BYTES, this.#end - position))
+    if (bytes) await this.#mix()
+    return bytes
+  }
+
+  /** Bytes from the stored record that holds `chunk`, counted from the chunk's start; fewer when the record ends before. */
+  async #stored(chunk: ChunkIndex, from: number, to: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const run = this.#cache.isStored(chunk) ? await this.#runWith(chunk) : undefined
     if (!run) return undefined
-    await this.#mix()
-    const { file, position } = this.#demand
+    const { file } = this.#demand
     const runStart = bytesOfChunk(file, run.chunks.first).start
-    const runEnd = bytesOfChunk(file, (run.chunks.after - 1) as ChunkIndex).end
-    const from = position - runStart
-    const to = Math.min(runEnd, this.#end, position + READ_BYTES) - runStart
-    if (run.data instanceof Uint8Array) return run.data.subarray(from, to)
-    return new Uint8Array(await run.data.slice(from, to).arrayBuffer())
+    const offset = bytesOfChunk(file, chunk).start - runStart
+    const length = bytesOfChunk(file, (run.chunks.after - 1) as ChunkIndex).end - runStart
+    const bytes = await this.#cache.readBytes(run, offset + from, Math.min(offset + to, length))
+    if (!bytes) this.#run = undefined
+    return bytes
   }
 
   async #runWith(chunk: ChunkIndex): Promise<StoredRun | undefined> {
@@ -135,6 +174,11 @@ export class SpanReader {
     if (Math.floor(position / file.chunkSize) !== Math.floor(end / file.chunkSize)) this.#supply.ahead(this.#demand)
     return bytes
   }
+}
+
+/** Whether a slot came whole from the origin, and its hash could not be had. */
+function isUnverifiable(slot: ChunkSlot): boolean {
+  return slot.source === 'origin' && slot.state === 'lost' && slot.filled === slot.length && !slot.mismatched
 }
 
 function changed(file: ManifestFile): IntegrityError {

@@ -20,7 +20,6 @@ export class TributaryStrategy {
 
   /** Answers from chunks, or with the origin's own answer. Rejects only when the origin cannot be reached. */
   handle = async ({ request, event }: StrategyOptions): Promise<Response> => {
-    const response = this.#worker.handle(request, event)
-    return (await response?.catch(() => undefined)) ?? (await fetch(request))
+    return await (this.#worker.handle(request, event) ?? fetch(request))
   }
 }

@@ -11,14 +11,21 @@ const QUEUE_BYTES = 4 * MiB
 export interface StreamOptions {
   readonly reader: SpanReader
   /** Continues from the current position with the origin's bytes as they are; undefined when that would mix versions. */
-  readonly raw: () => Promise<ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined>
-  /** Told once, when the stream is closed, cancelled or errored. */
+  readonly raw: () => Promise<RawRest | undefined>
+  /** Told when the stream is closed, cancelled or errored. */
   readonly over: () => void
+}
+
+/** The origin's own bytes to the end. */
+export interface RawRest {
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>
+  readonly length: number
 }
 
 /** A body that is pulled, so that a reader that pauses pauses its sources. It ends whole or with an error, never short. */
 export function streamOf({ reader, raw, over }: StreamOptions): ReadableStream<Uint8Array<ArrayBuffer>> {
   let rest: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined
+  let missing = 0
   let abandoned: ReturnType<typeof setTimeout> | undefined
   let cancelled = false
   const end = () => {
@@ -26,15 +33,25 @@ export function streamOf({ reader, raw, over }: StreamOptions): ReadableStream<U
     over()
   }
 
+  const nextRaw = async (from: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>) => {
+    const { value } = await from.read()
+    missing -= value?.length ?? 0
+    if (value ? missing < 0 : missing > 0) throw new IntegrityError(`the origin's body is ${missing} bytes short`)
+    return value
+  }
+
   const next = async (): Promise<Uint8Array<ArrayBuffer> | undefined> => {
-    if (rest) return (await rest.read()).value
+    if (rest) return await nextRaw(rest)
     try {
       return await reader.next()
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error
-      rest = await raw()
-      if (!rest) throw error
-      return (await rest.read()).value
+      const own = await raw()
+      if (!own) throw error
+      rest = own.body.getReader()
+      missing = own.length
+      if (cancelled) await rest.cancel()
+      return await nextRaw(rest)
     }
   }
 

@@ -9,7 +9,7 @@ import {
 import type { ManifestFile } from '../protocol/manifest.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
 import { type Demand, Demands } from './demand.ts'
-import { type FileHead, sameVersion } from './head.ts'
+import { versionOf } from './head.ts'
 import type { MeshClient } from './mesh-client.ts'
 import { askOrigin, type OriginAnswer } from './origin.ts'
 import { OriginRun } from './origin-run.ts'
@@ -45,8 +45,6 @@ export interface SupplyContext {
   readonly cache: SwarmCache
   readonly mesh: MeshClient
   readonly patience: Patience
-  /** What the origin said of the file before, as far as it is known. */
-  head(file: ManifestFile): FileHead | undefined
   /** Bytes came from the origin. */
   received(bytes: number): void
   /** The origin brought so many bytes in so many milliseconds. */
@@ -93,7 +91,7 @@ export class Supply {
   /** A reader has left. */
   leave(demand: Demand): void {
     this.demands.remove(demand)
-    if (!this.demands.some) this.#context.cache.dropUnstored()
+    if (!this.demands.some) this.#context.cache.tidy()
   }
 
   /** Whether the demand's first byte is for the origin to bring, and nobody asks for it yet. */
@@ -106,11 +104,19 @@ export class Supply {
   /**
    * Asks the origin for a stretch that begins with `chunk`, or where an earlier transfer of it broke off.
    * @param take does with the answer what is to be done; until then nobody else asks for these chunks
+   * @param patience milliseconds to wait for the answer; for ever unless told
    * @throws TypeError when the origin cannot be reached
    */
-  async ask<T>(demand: Demand, chunk: ChunkIndex, take: (answer: OriginAnswer, asked: ByteSpan) => T): Promise<T> {
+  async ask<T>(
+    demand: Demand,
+    chunk: ChunkIndex,
+    take: (answer: OriginAnswer, asked: ByteSpan) => T,
+    patience?: number,
+  ): Promise<T> {
     const span = this.#originSpan(demand, chunk)
-    const taken = askOrigin({ ...demand.access, file: demand.file, span }).then((answer) => take(answer, span))
+    const taken = askOrigin({ ...demand.access, file: demand.file, span, patience }).then((answer) =>
+      take(answer, span),
+    )
     const asking = { chunks: chunksCovering(demand.file, span), taken: taken.catch(() => undefined) }
     this.#asking.add(asking)
     try {
@@ -129,17 +135,19 @@ export class Supply {
     answer: OriginAnswer & { kind: 'bytes' },
     end: number,
   ): OriginRun {
-    const { cache, received, measured, extend } = this.#context
-    const known = this.#context.head(file)
+    const { cache, received, measured, extend, patience } = this.#context
     this.#context.answered(file, answer)
+    // An origin without ranges sends the whole file, and could not be asked for the rest.
+    const isWhole = answer.response.status === 200
     const run = new OriginRun({
       file,
       cache,
       body: answer.response.body ?? new ReadableStream(),
       span: answer.span,
-      end,
-      demands: media ? undefined : this.demands,
-      flowing: !known || sameVersion(known, answer.head),
+      end: isWhole ? answer.span.end : end,
+      demands: media && !isWhole ? undefined : this.demands,
+      version: versionOf(answer.head),
+      patience: patience.origin,
       received,
       measured,
     })
@@ -178,7 +186,8 @@ export class Supply {
       const before = cache.leftover(chunk)
       const run = await this.#startRun(demand, chunk)
       if (run) await this.#firstBytes(run)
-      if (!cache.isFree(chunk) || cache.leftover(chunk) > before) return
+      const isHere = !cache.isFree(chunk) || cache.leftover(chunk) > before
+      if (isHere || cache.slot(chunk)?.mismatched) return
     }
     throw new OriginFailed(`the origin does not bring ${demand.file.path}`)
   }
@@ -193,9 +202,9 @@ export class Supply {
     await this.#beingAsked(chunk)?.taken
     const running = this.#runTo(demand.file, chunk)
     if (running) return running
-    const taken = await this.ask(demand, chunk, (answer, asked) =>
-      answer.kind === 'bytes' && answer.span.start === asked.start ? this.adopt(demand, answer, asked.end) : answer,
-    ).catch(() => undefined)
+    const take = (answer: OriginAnswer, asked: ByteSpan) =>
+      answer.kind === 'bytes' && answer.span.start === asked.start ? this.adopt(demand, answer, asked.end) : answer
+    const taken = await this.ask(demand, chunk, take, this.#context.patience.origin).catch(() => undefined)
     if (!taken || taken instanceof OriginRun) return taken
     taken.response.body?.cancel().catch(() => {})
     this.#context.answered(demand.file, taken)
@@ -209,20 +218,22 @@ export class Supply {
   /** Waits until the run has brought something or is over. */
   async #firstBytes(run: OriginRun): Promise<void> {
     const before = run.position
-    const giveUpAt = Date.now() + this.#context.patience.origin
-    while (!run.stopped && run.position === before && Date.now() < giveUpAt) await run.progress(giveUpAt - Date.now())
-    if (run.position === before) run.stop()
+    while (!run.stopped && run.position === before) await run.progress(this.#context.patience.origin)
   }
 
-  /** Waits for a chunk that somebody brings; a transfer that is silent for too long loses it. */
+  /** Waits until a slot has readable bytes beyond `offset`, or for `ms`; a paused transfer goes on for it. */
+  waitFor(slot: ChunkSlot, offset: number, ms: number): Promise<boolean> {
+    const waiting = slot.beyond(offset, ms)
+    this.demands.ring()
+    return waiting
+  }
+
+  /** Waits for a chunk that somebody brings. An origin transfer that falls silent gives up by itself. */
   async #await(demand: Demand, chunk: ChunkIndex, slot: ChunkSlot): Promise<void> {
-    const { cache } = this.#context
     const offset = demand.position - bytesOfChunk(demand.file, chunk).start
     const patience = slot.source === 'peers' ? peerPatience(demand.slackMs()) : this.#context.patience.origin
-    if (await slot.beyond(offset, patience)) return
-    if (slot.source === 'peers') return this.#takeFromPeers(demand, chunk)
-    this.#runTo(demand.file, chunk)?.stop()
-    cache.release(chunk, slot)
+    const changed = await this.waitFor(slot, offset, patience)
+    if (!changed && slot.source === 'peers') this.#takeFromPeers(demand, chunk)
   }
 
   /** Peers are too slow: this chunk and those right behind it are free again, for the origin to bring in one go. */
@@ -266,17 +277,17 @@ export class Supply {
 
   #askPeers(file: ManifestFile, chunk: ChunkIndex): void {
     const { cache, mesh, extend } = this.#context
-    const slot = cache.claim(file, chunk, 'peers')
+    const slot = cache.claim(file, chunk)
     const length = chunkLength(file, chunk)
     this.#peerBytes += length
     const fetching = mesh.fetchChunk(cache.swarm.infoHash, chunk).then(async (bytes) => {
       if (slot.state !== 'filling') return
-      if (bytes?.byteLength !== length) {
-        mesh.refused(cache.swarm.infoHash, chunk)
-        return cache.release(chunk, slot)
+      if (bytes?.byteLength === length) {
+        slot.fill(new Uint8Array(bytes))
+        if (await cache.settle(file, chunk, slot)) return
       }
-      slot.fill(new Uint8Array(bytes))
-      await cache.settle(file, chunk, slot)
+      mesh.refused(cache.swarm.infoHash, chunk)
+      cache.release(chunk, slot)
     })
     extend(
       fetching

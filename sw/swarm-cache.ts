@@ -1,17 +1,35 @@
 import { CHUNK_SOURCES, type ChunkSource, type FileChunks } from '../protocol/bridge.ts'
+import { withDeadline } from '../protocol/deadline.ts'
+import { IntegrityError } from '../protocol/errors.ts'
 import { bytesOfChunk, type ChunkSpan, chunkLength, chunksOfFile } from '../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
-import type { ChunkIndex } from '../protocol/units.ts'
+import { type ChunkIndex, MiB } from '../protocol/units.ts'
 import type { RunStore, StoredRun } from '../store/chunk-store.ts'
 import { RunIndex } from '../store/run-index.ts'
+import type { Version } from './head.ts'
+import type { Patience } from './patience.ts'
 import { ChunkSlot } from './slot.ts'
 import type { ChunkVerifier } from './verify.ts'
+
+/** Chunks that wait for their hashes; beyond it they pass by unverified and unstored. */
+const MAX_CHECKING_BYTES = 64 * MiB
+
+/** Broken transfers are kept for whoever goes on with them, up to this much. */
+const MAX_LOST_BYTES = 32 * MiB
 
 export interface CacheEvents {
   /** A chunk arrived whole and matches its hash. */
   verified(cache: SwarmCache, file: ManifestFile, chunk: ChunkIndex, slot: ChunkSlot): void
-  /** A chunk arrived whole and does not match. */
-  mismatched(cache: SwarmCache, file: ManifestFile, chunk: ChunkIndex, slot: ChunkSlot): void
+  /** A chunk came whole from the origin and does not match. */
+  mismatched(cache: SwarmCache, file: ManifestFile, chunk: ChunkIndex): void
+}
+
+export interface CacheOptions extends CacheEvents {
+  readonly swarm: SwarmManifest
+  readonly store: RunStore
+  readonly patience: Patience
+  /** Loads what is needed to verify; called for each chunk, so it remembers. */
+  verifier(): Promise<ChunkVerifier>
 }
 
 /**
@@ -23,6 +41,8 @@ export class SwarmCache {
   readonly #store: RunStore
   readonly #events: CacheEvents
   readonly #verifier: () => Promise<ChunkVerifier>
+  readonly #patience: Patience
+  #checkingBytes = 0
   #index: RunIndex
   readonly #slots = new Map<ChunkIndex, ChunkSlot>()
   readonly #sources: Uint8Array
@@ -31,31 +51,19 @@ export class SwarmCache {
   /** Chunks that will not be stored: they stay until the readers that wait for them have passed. */
   readonly #unstored = new Set<ChunkIndex>()
 
-  private constructor(
-    swarm: SwarmManifest,
-    store: RunStore,
-    index: RunIndex,
-    verifier: () => Promise<ChunkVerifier>,
-    events: CacheEvents,
-  ) {
+  private constructor({ swarm, store, verifier, patience, ...events }: CacheOptions, index: RunIndex) {
     this.swarm = swarm
     this.#store = store
     this.#index = index
     this.#verifier = verifier
+    this.#patience = patience
     this.#events = events
     this.#sources = new Uint8Array(swarm.chunkCount)
     for (const { first, after } of index.runs) this.#sources.fill(CHUNK_SOURCES.indexOf('cache'), first, after)
   }
 
-  /** @param verifier loads what is needed to verify; called for each chunk, so it remembers */
-  static async open(
-    swarm: SwarmManifest,
-    store: RunStore,
-    verifier: () => Promise<ChunkVerifier>,
-    events: CacheEvents,
-  ): Promise<SwarmCache> {
-    const index = new RunIndex(await store.runs(swarm.infoHash))
-    return new SwarmCache(swarm, store, index, verifier, events)
+  static async open(options: CacheOptions): Promise<SwarmCache> {
+    return new SwarmCache(options, new RunIndex(await options.store.runs(options.swarm.infoHash)))
   }
 
   /** The chunk on its way in, or waiting to be stored. */
@@ -83,11 +91,6 @@ export class SwarmCache {
     return this.#index.holds(chunk) || this.#slots.get(chunk)?.state === 'whole'
   }
 
-  /** Whether the chunk matched its hash when it came in, even if it was not kept. */
-  wasVerified(chunk: ChunkIndex): boolean {
-    return this.#sources[chunk] !== CHUNK_SOURCES.indexOf('none')
-  }
-
   /** The first chunk from `chunk` on, and before `limit`, that is not free. */
   freeUntil(chunk: ChunkIndex, limit: ChunkIndex): ChunkIndex {
     let at: number = chunk
@@ -95,26 +98,37 @@ export class SwarmCache {
     return at as ChunkIndex
   }
 
-  /** Makes a free chunk somebody's. The bytes that a lost origin transfer left behind are taken over. */
-  claim(file: ManifestFile, chunk: ChunkIndex, source: ChunkSlot['source']): ChunkSlot {
-    const lost = this.#slots.get(chunk)
-    const slot = new ChunkSlot(source, chunkLength(file, chunk))
-    if (source === 'origin' && lost?.source === 'origin' && !lost.mismatched) slot.append(lost.bytes, true)
+  /** Makes a free chunk somebody's: the origin's with the version of its answer, a peer's without. */
+  claim(file: ManifestFile, chunk: ChunkIndex, version?: Version): ChunkSlot {
+    const slot = new ChunkSlot(chunkLength(file, chunk), version)
     this.#slots.set(chunk, slot)
     this.#fresh.add(chunk)
     return slot
   }
 
-  /** Bytes of a free chunk that an earlier origin transfer brought before it broke. */
-  leftover(chunk: ChunkIndex): number {
+  /** Goes on with what an earlier origin transfer left behind; bytes of another version are forgotten instead. */
+  resume(chunk: ChunkIndex, version: Version): ChunkSlot | undefined {
     const slot = this.#slots.get(chunk)
-    return slot?.state === 'lost' && slot.source === 'origin' && !slot.mismatched ? slot.filled : 0
+    if (slot?.version === version) slot.resume()
+    else if (slot) this.release(chunk, slot)
+    return slot?.version === version ? slot : undefined
   }
 
-  /** Checks a slot that is full, and makes it whole or lost. */
+  /** Bytes of a free chunk that an earlier origin transfer brought before it broke, and that another one can continue. */
+  leftover(chunk: ChunkIndex): number {
+    const slot = this.#slots.get(chunk)
+    return slot?.state === 'lost' && typeof slot.version === 'string' && !slot.mismatched ? slot.filled : 0
+  }
+
+  /** Checks a slot that is full, and makes it whole or lost. @throws when its hash cannot be had */
   async settle(file: ManifestFile, chunk: ChunkIndex, slot: ChunkSlot): Promise<boolean> {
-    const verify = await this.#verifier()
-    const good = await verify(file, chunk, slot.bytes)
+    if (this.#checkingBytes > MAX_CHECKING_BYTES) throw new IntegrityError('too much waits to be verified')
+    this.#checkingBytes += slot.length
+    const good = await this.#verifier()
+      .then((verify) => verify(file, chunk, slot.bytes))
+      .finally(() => {
+        this.#checkingBytes -= slot.length
+      })
     if (good) {
       this.#sources[chunk] = CHUNK_SOURCES.indexOf(slot.source satisfies ChunkSource)
       slot.verified()
@@ -122,7 +136,7 @@ export class SwarmCache {
     } else {
       slot.mismatched = true
       slot.lose()
-      this.#events.mismatched(this, file, chunk, slot)
+      if (slot.source === 'origin') this.#events.mismatched(this, file, chunk)
     }
     return good
   }
@@ -139,13 +153,39 @@ export class SwarmCache {
     if (this.#slots.get(chunk) === slot) this.#slots.delete(chunk)
   }
 
-  /** The stored records that hold any of `chunks`. Forgets the index when the store has lost what it says. */
+  /** The stored records that hold all of `chunks`; none when the store has lost one, fails or does not answer. */
   async readRuns(chunks: ChunkSpan): Promise<readonly StoredRun[]> {
-    const runs = await this.#store.readRuns(this.swarm.infoHash, chunks)
+    const runs = await this.#fromStore(this.#store.readRuns(this.swarm.infoHash, chunks))
     let at: number = chunks.first
     for (const run of runs) if (run.chunks.first <= at) at = Math.max(at, run.chunks.after)
-    if (at < chunks.after) this.#index = new RunIndex(await this.#store.runs(this.swarm.infoHash))
-    return at < chunks.after ? [] : runs
+    if (at >= chunks.after) return runs
+    this.forgetStored(chunks)
+    return []
+  }
+
+  /** Bytes of a stored record; undefined as above. */
+  async readBytes({ chunks, data }: StoredRun, from: number, to: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (data instanceof Uint8Array) return data.subarray(from, to)
+    const [bytes] = await this.#fromStore(
+      data
+        .slice(from, to)
+        .arrayBuffer()
+        .then((buffer) => [new Uint8Array(buffer)]),
+    )
+    if (!bytes) this.forgetStored(chunks)
+    return bytes
+  }
+
+  /** These chunks do not rest in the store any more, nor do those in one run with them; all of them unless told. */
+  forgetStored({ first, after }: ChunkSpan = chunksOfSwarm(this.swarm)): void {
+    const [gone, kept] = [[] as ChunkSpan[], [] as ChunkSpan[]]
+    for (const run of this.#index.runs) (run.first < after && run.after > first ? gone : kept).push(run)
+    for (const run of gone) this.#sources.fill(CHUNK_SOURCES.indexOf('none'), run.first, run.after)
+    this.#index = new RunIndex(kept)
+  }
+
+  async #fromStore<T>(reading: Promise<readonly T[]>): Promise<readonly T[]> {
+    return await withDeadline(reading, this.#patience.store).catch(() => [])
   }
 
   /** The store has no room for a chunk. @param wanted whether a reader is about to come for it */
@@ -154,9 +194,16 @@ export class SwarmCache {
     else this.#dropUnstored(chunk)
   }
 
-  /** Nobody reads any more: chunks that were kept for readers alone go. */
-  dropUnstored(): void {
+  /** Nobody reads any more: chunks that were kept for readers alone go, and the oldest broken transfers. */
+  tidy(): void {
     for (const chunk of [...this.#unstored]) this.#dropUnstored(chunk)
+    const lost = [...this.#slots].filter(([, slot]) => slot.state === 'lost')
+    let bytes = lost.reduce((sum, [, slot]) => sum + slot.length, 0)
+    for (const [chunk, slot] of lost) {
+      if (bytes <= MAX_LOST_BYTES) return
+      bytes -= slot.length
+      this.release(chunk, slot)
+    }
   }
 
   /** Counts a delivery; returns the bytes that the cache saved. @param end whether the chunk's last byte was among them */
@@ -187,4 +234,8 @@ export class SwarmCache {
     }
     return Math.min(at, limit)
   }
+}
+
+function chunksOfSwarm({ chunkCount }: SwarmManifest): ChunkSpan {
+  return { first: 0 as ChunkIndex, after: chunkCount as ChunkIndex }
 }

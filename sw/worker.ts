@@ -8,8 +8,11 @@ import {
   type WorkerControl,
   type WorkerMessage,
 } from '../protocol/bridge.ts'
+import { withDeadline } from '../protocol/deadline.ts'
 import { Accelerator } from './accelerator.ts'
-import { mightServe } from './route.ts'
+import { plainAnswer } from './answer.ts'
+import { PATIENCE } from './patience.ts'
+import { mightServe, targetOf, unnamed } from './route.ts'
 
 declare const self: ServiceWorkerGlobalScope
 
@@ -45,7 +48,10 @@ export class TributaryWorker {
   handle(request: Request, event: ExtendableEvent & { readonly clientId?: string }): Promise<Response> | undefined {
     if (!mightServe(request, this.siteRoot)) return undefined
     const opening = this.#accelerator()
-    const response = opening.then((accelerator) => accelerator.respond(request, event.clientId ?? ''))
+    const response = withDeadline(opening, PATIENCE.prepare)
+      .then((accelerator) => accelerator.respond(request, event.clientId ?? ''))
+      // Whatever goes wrong before the first byte ends in what the origin itself would have answered.
+      .catch(() => plainAnswer({ request, target: unnamed(targetOf(request.url)) }))
     const idle = () => opening.then(({ lifetime }) => lifetime.idle())
     event.waitUntil(response.then(idle, idle))
     return response
@@ -61,7 +67,7 @@ export class TributaryWorker {
     this.#opening ??= Accelerator.open({
       siteRoot: this.siteRoot,
       userAgent: navigator.userAgent,
-      broadcast: (message) => void broadcast(message),
+      broadcast: (message) => void broadcast(message).catch(() => {}),
       statsChanged: () => this.#reportStats(),
       streaming: () => this.#streaming(),
     })
@@ -75,8 +81,7 @@ export class TributaryWorker {
 
   #onFetch(event: FetchEvent): void {
     const response = this.handle(event.request, event)
-    // Whatever goes wrong before the first byte ends in what the origin itself would have answered.
-    if (response) event.respondWith(response.catch(() => fetch(event.request)))
+    if (response) event.respondWith(response)
   }
 
   #onMessage(event: ExtendableMessageEvent): void {

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { test as run, type TestContext } from 'node:test'
+import { never } from '../test/harness/worker/fake-host.ts'
+import { digestOf, madeUp, WorkerSite, type WorkerSiteOptions } from '../test/harness/worker/worker-site.ts'
+
+// Peers behind the real bridge: whatever they and their page do, the bytes are right and nobody waits for ever.
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const test = (name: string, work: (t: TestContext) => Promise<void>) => run(name, { timeout: 20_000 }, work)
+const BYTES = madeUp(8 * MiB + 11)
+
+async function open(t: TestContext, options: Partial<WorkerSiteOptions> = {}): Promise<WorkerSite> {
+  const site = await WorkerSite.open(t, {
+    files: { 'a.bin': { bytes: BYTES, chunkSize: 256 * KiB } },
+    mesh: true,
+    ...options,
+  })
+  site.host.answer = async (chunk) => site.chunk(chunk)
+  return site
+}
+
+/** Joins the swarm by a first request, as its answer does not wait for the mesh. */
+async function joined(site: WorkerSite): Promise<void> {
+  await (await site.respond('a.bin', { headers: { range: 'bytes=0-0' } })).arrayBuffer()
+  while (site.accelerator.mesh.peers === 0) await site.accelerator.mesh.change(1_000)
+}
+
+async function download(site: WorkerSite): Promise<string> {
+  const response = await site.respond('a.bin')
+  return digestOf(new Uint8Array(await response.arrayBuffer()))
+}
+
+test('peers bring what lies ahead, and each byte comes once', async (t) => {
+  const site = await open(t)
+  await joined(site)
+  // The origin's first stretch waits until peers have brought something.
+  let brought = () => {}
+  const hold = new Promise<void>((resolve) => {
+    brought = resolve
+  })
+  site.host.answer = async (chunk) => {
+    brought()
+    return site.chunk(chunk)
+  }
+  site.origin.fault = ({ path, range }) => (path === 'a.bin' && range?.startsWith('bytes=4') ? { hold } : undefined)
+  assert.equal(await download(site), digestOf(BYTES))
+  const { bytes } = site.accelerator.stats()
+  assert.ok(bytes.peers > 0)
+  assert.ok(site.origin.sentOf('a.bin') + bytes.peers <= BYTES.length + 512 * KiB)
+})
+
+const misdeeds: Record<string, (site: WorkerSite) => void> = {
+  'nobody has it': (site) => {
+    site.host.answer = async () => undefined
+  },
+  'wrong bytes': (site) => {
+    site.host.answer = async (chunk) => site.chunk(chunk).map((byte) => byte ^ 1)
+  },
+  'too few bytes': (site) => {
+    site.host.answer = async (chunk) => site.chunk(chunk).subarray(1)
+  },
+  'an error': (site) => {
+    site.host.answer = async () => {
+      throw new Error('not today')
+    }
+  },
+  'no answer': (site) => {
+    site.host.answer = never
+  },
+  'a page that vanishes in the middle of a call': (site) => {
+    site.host.answer = (chunk) => {
+      site.host.vanish()
+      return never<Uint8Array>().then(() => site.chunk(chunk))
+    }
+  },
+}
+for (const [name, misbehave] of Object.entries(misdeeds))
+  test(`${name}: the origin brings the rest`, async (t) => {
+    const site = await open(t, { patience: { call: 300, peerChunk: 1_500 } })
+    await joined(site)
+    misbehave(site)
+    assert.equal(await download(site), digestOf(BYTES))
+    const video = await site.respond('a.bin', { destination: 'video', headers: { range: 'bytes=2000000-' } })
+    const body = new Uint8Array(await video.arrayBuffer())
+    assert.deepEqual(digestOf(body), digestOf(BYTES.subarray(2_000_000, 2_000_000 + body.length)))
+    assert.equal(site.accelerator.stats().bytes.peers, 0)
+    assert.equal(site.fallbacks.length, 0, 'a peer is no reason to distrust the file')
+    const most = Math.ceil(BYTES.length / (256 * KiB))
+    assert.ok(site.host.asked.length <= 3 * most, `asked ${site.host.asked.length} times for ${most} chunks`)
+  })
+
+test('calls that a lost page has not answered end with it', async (t) => {
+  const site = await open(t, { patience: { call: 100, peerChunk: 60_000 } })
+  await joined(site)
+  site.host.answer = never
+  const { mesh } = site.accelerator
+  const { infoHash } = site.swarm
+  const fetching = mesh.fetchChunk(infoHash, site.swarm.files[0]?.firstChunk ?? assert.fail())
+  site.host.vanish()
+  mesh.setSharing(true) // the next call finds out
+  assert.equal(await fetching, undefined)
+  assert.ok(site.messages.some(({ tributary }) => tributary === 'need-host'))
+})
+
+test('a page that takes over joins what the one before had joined', async (t) => {
+  const site = await open(t)
+  await joined(site)
+  site.host.offer(site.accelerator.mesh)
+  while (site.host.joined.length < 2) await site.accelerator.mesh.change(100)
+  assert.deepEqual(
+    site.host.joined.map(({ infoHash }) => infoHash),
+    [site.swarm.infoHash, site.swarm.infoHash],
+  )
+  assert.match(site.host.joined[0]?.mesh.announce[0] ?? '', /^ws:\/\/127\.0\.0\.1:\d+\/announce$/)
+})
+
+test('without the hash list nobody joins, and nothing is left unhandled', async (t) => {
+  const site = await open(t)
+  site.origin.fault = ({ path }) => (path.startsWith('chunks/') ? { status: 404 } : undefined)
+  site.host.vanish()
+  assert.equal(await download(site), digestOf(BYTES))
+  assert.equal(site.host.joined.length, 0)
+})
+
+test('switched off, the worker leaves its swarms', async (t) => {
+  const site = await open(t)
+  await joined(site)
+  await site.accelerator.setMode('off')
+  while (site.host.left.length === 0) await site.accelerator.mesh.change(50)
+  assert.deepEqual(site.host.left, [site.swarm.infoHash])
+})
