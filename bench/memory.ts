@@ -15,7 +15,7 @@ import { Control } from './lib/control.ts'
 import { Report } from './lib/report.ts'
 import { MiB, rateOf, Site } from './lib/site.ts'
 
-const SAMPLE_MS = 100
+const SAMPLE_MS = 200
 const SETTLE_MS = 8_000
 const TARGET_MIB = 64
 
@@ -27,7 +27,7 @@ const size = only(numbers.size) * MiB
 const egress = only(numbers.egress)
 
 const report = new Report('memory', [
-  `A file of ${size / MiB} MiB is read to the end by the page, all of it into the same 1 MiB of memory; proportional set size (Pss), every ${SAMPLE_MS} ms.`,
+  `A file of ${size / MiB} MiB is read to the end by the page, all of it into the same 1 MiB of memory; memory without mapped files (Pss_Anon + Pss_Shmem), every ${SAMPLE_MS} ms.`,
   'renderers: the processes that host page and worker. A fresh browser for each row; idle: before, after garbage collection.',
   'others: browser, network, storage and utility processes, for information.',
 ])

@@ -30,10 +30,14 @@ export function isRenderer(pid: number): boolean {
   return read(`/proc/${pid}/cmdline`)?.includes('--type=renderer') ?? false
 }
 
-/** Proportional set size in bytes: what is shared with other processes counts by its share. */
+/**
+ * Resident bytes that are the process's own: proportional set size of anonymous and shared memory. The mapped files,
+ * mostly the browser's program, are left out, for their share changes whenever another browser starts or ends.
+ */
 export function residentBytes(pid: number): number {
-  const match = /^Pss:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/smaps_rollup`) ?? '')
-  return Number(match?.[1] ?? 0) * 1024
+  const rollup = read(`/proc/${pid}/smaps_rollup`) ?? ''
+  const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1] ?? 0)
+  return (kilobytes('Pss_Anon') + kilobytes('Pss_Shmem')) * 1024
 }
 
 function readProcess(pid: number): Process[] {
