@@ -1,6 +1,6 @@
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
-import { type ChunkStore, MAX_RUN_CHUNKS } from './chunk-store.ts'
+import { type ChunkStore, MAX_RUN_CHUNKS, type RunStore } from './chunk-store.ts'
 
 // What every store promises. Runs in Node and in pages alike, so it asserts with its own few words.
 
@@ -21,9 +21,53 @@ const at = (n: number) => n as ChunkIndex
 const swarmOf = (digit: string) => digit.repeat(40) as InfoHash
 const filled = (length: number, value: number) => new Uint8Array(length).fill(value)
 
+/** The same for stores that hand out whole records. */
+export interface RunContractSetup {
+  open(): Promise<RunStore>
+}
+
+export interface RunContractCase {
+  readonly name: string
+  run(setup: RunContractSetup): Promise<void>
+}
+
 /** A swarm that no other case uses. */
 let made = 0
 const freshSwarm = () => (made++).toString(16).padStart(40, 'f') as InfoHash
+
+/** What stores that hand out whole records promise beyond that. */
+export const runStoreContract: readonly RunContractCase[] = [
+  {
+    name: 'neighbouring runs become one, and keep their bytes',
+    async run({ open }) {
+      const store = await open()
+      const swarm = freshSwarm()
+      await store.write(swarm, at(0), [filled(64, 0), filled(64, 1)])
+      await store.write(swarm, at(2), [filled(64, 2)])
+      await store.write(swarm, at(3), [filled(64, 3), filled(9, 4)])
+      await store.merge(swarm, { first: at(0), after: at(5) })
+      same(await store.runs(swarm), [{ first: 0, after: 5 }])
+      for (const chunk of [0, 1, 2, 3]) same(await store.read(swarm, at(chunk)), filled(64, chunk))
+      same(await store.read(swarm, at(4)), filled(9, 4))
+      await store.write(swarm, at(5), [filled(4, 5)])
+      same(covered(await store.runs(swarm)), [0, 1, 2, 3, 4, 5])
+    },
+  },
+  {
+    name: 'runs with a gap, or beyond what is named, stay as they are',
+    async run({ open }) {
+      const store = await open()
+      const swarm = freshSwarm()
+      await store.write(swarm, at(0), [filled(8, 0)])
+      await store.write(swarm, at(2), [filled(8, 2), filled(8, 3)])
+      const before = await store.runs(swarm)
+      await store.merge(swarm, { first: at(0), after: at(4) })
+      await store.merge(swarm, { first: at(2), after: at(3) })
+      same(await store.runs(swarm), before)
+      same(await store.read(swarm, at(3)), filled(8, 3))
+    },
+  },
+]
 
 export const chunkStoreContract: readonly ContractCase[] = [
   {

@@ -41,6 +41,22 @@ export interface StoredRun {
 export interface RunStore extends ChunkStore {
   /** The records that hold any of `chunks`, in ascending order. */
   readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]>
+  /**
+   * Makes one record of the neighbouring records that fill `chunks` exactly; a few large ones are read much faster than
+   * many small ones. Does nothing when they have changed meanwhile.
+   * @throws QuotaExceeded when there is no room for the copy
+   */
+  merge(swarm: InfoHash, chunks: ChunkSpan): Promise<void>
+}
+
+/** Whether `runs` follow one another without a gap and fill `chunks` exactly. */
+export function fillExactly(runs: readonly ChunkSpan[], chunks: ChunkSpan): boolean {
+  let at: number = chunks.first
+  for (const { first, after } of runs) {
+    if (first !== at) return false
+    at = after
+  }
+  return at === chunks.after
 }
 
 /** Small things that rest beside the chunks: settings, counters, the manifest. Values are structured-cloneable. */

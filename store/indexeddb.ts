@@ -2,7 +2,7 @@ import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import { type ChunkIndex, type InfoHash, KiB } from '../protocol/units.ts'
-import { checkRun, MAX_RUN_CHUNKS, type RunStore, type StoredRun, type ValueStore } from './chunk-store.ts'
+import { checkRun, fillExactly, MAX_RUN_CHUNKS, type RunStore, type StoredRun, type ValueStore } from './chunk-store.ts'
 import { RunIndex } from './run-index.ts'
 
 const DATABASE = 'tributary'
@@ -124,12 +124,15 @@ class IndexedDbStore implements RunStore {
   async write(swarm: InfoHash, first: ChunkIndex, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     checkRun(chunks)
     const span = { first, after: (first + chunks.length) as ChunkIndex }
-    try {
-      await this.#connection.use((db) => putRun(db, swarm, span, chunks))
-    } catch (error) {
-      if (isNamed(error, 'QuotaExceededError')) throw new QuotaExceeded('the browser has no room', { cause: error })
-      throw error
-    }
+    await withQuota(() => this.#connection.use((db) => putRun(db, swarm, span, chunks)))
+  }
+
+  async merge(swarm: InfoHash, chunks: ChunkSpan): Promise<void> {
+    const runs = await this.readRuns(swarm, chunks)
+    const spans = runs.map((run) => run.chunks)
+    if (runs.length < 2 || !fillExactly(spans, chunks)) return
+    const merged = { chunkSize: runs[0]?.chunkSize ?? 0, data: new Blob(runs.map((run) => run.data)) }
+    await withQuota(() => this.#connection.use((db) => replaceRuns(db, swarm, spans, chunks, merged)))
   }
 
   swarms(): Promise<readonly InfoHash[]> {
@@ -208,6 +211,33 @@ async function putRun(
     await Promise.all([...puts, tx.objectStore('swarms').put({ usedAt: Date.now() }, swarm)])
   }
   await Promise.all([work(), tx.done])
+}
+
+/** One transaction: looks whether the records are still the same ones, and puts one in their place. */
+async function replaceRuns(
+  db: IDBPDatabase<Schema>,
+  swarm: InfoHash,
+  spans: readonly ChunkSpan[],
+  chunks: ChunkSpan,
+  merged: RunRecord,
+): Promise<void> {
+  const tx = db.transaction('runs', 'readwrite', { durability: 'relaxed' })
+  const range = IDBKeyRange.bound([swarm, chunks.first], [swarm, chunks.after], false, true)
+  const work = async () => {
+    const keys = await tx.store.getAllKeys(range)
+    if (keys.length !== spans.length || !fillExactly(keys.map(spanOfKey), chunks)) return
+    await Promise.all([tx.store.delete(range), tx.store.put(merged, [swarm, chunks.first, chunks.after])])
+  }
+  await Promise.all([work(), tx.done])
+}
+
+async function withQuota(write: () => Promise<void>): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    if (isNamed(error, 'QuotaExceededError')) throw new QuotaExceeded('the browser has no room', { cause: error })
+    throw error
+  }
 }
 
 function pack(parts: readonly Uint8Array<ArrayBuffer>[]): Blob | Uint8Array<ArrayBuffer> {

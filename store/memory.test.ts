@@ -1,5 +1,5 @@
 import { test } from 'node:test'
-import { chunkStoreContract } from './chunk-store.contract.ts'
+import { chunkStoreContract, runStoreContract } from './chunk-store.contract.ts'
 import { openMemoryStore } from './memory.ts'
 
 for (const { name, run } of chunkStoreContract) {
@@ -8,3 +8,9 @@ for (const { name, run } of chunkStoreContract) {
     await run({ open: async () => shared, openSmall: async (capacity) => openMemoryStore(capacity) })
   })
 }
+
+for (const { name, run } of runStoreContract)
+  test(`memory: ${name}`, async () => {
+    const shared = openMemoryStore()
+    await run({ open: async () => shared })
+  })

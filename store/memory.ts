@@ -1,7 +1,7 @@
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
-import { checkRun, type RunStore, type StoredRun, type ValueStore } from './chunk-store.ts'
+import { checkRun, fillExactly, type RunStore, type StoredRun, type ValueStore } from './chunk-store.ts'
 import { RunIndex } from './run-index.ts'
 
 /**
@@ -54,6 +54,17 @@ class MemoryStore implements RunStore {
     return (shelf?.index.runs ?? [])
       .filter((run) => run.first < chunks.after && run.after > chunks.first)
       .flatMap((run) => shelf?.runs.get(run.first) ?? [])
+  }
+
+  async merge(swarm: InfoHash, chunks: ChunkSpan): Promise<void> {
+    const shelf = this.#shelves.get(swarm)
+    const runs = await this.readRuns(swarm, chunks)
+    const spans = runs.map((run) => run.chunks)
+    if (!shelf || runs.length < 2 || !fillExactly(spans, chunks)) return
+    const parts = spans.flatMap(({ first }) => shelf.runs.get(first)?.data ?? [])
+    for (const { first } of spans) shelf.runs.delete(first)
+    shelf.runs.set(chunks.first, { chunks, chunkSize: runs[0]?.chunkSize ?? 0, data: joined(parts) })
+    shelf.index.merge(chunks)
   }
 
   async write(swarm: InfoHash, first: ChunkIndex, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {

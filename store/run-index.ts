@@ -37,6 +37,12 @@ export class RunIndex {
     for (const piece of this.missingIn(run)) this.#runs.splice(this.#after(piece.first), 0, piece)
   }
 
+  /** Makes one run of those that fill `span` exactly. */
+  merge(span: ChunkSpan): void {
+    this.#runs = this.#runs.filter((run) => run.first < span.first || run.first >= span.after)
+    this.#runs.splice(this.#after(span.first), 0, span)
+  }
+
   /** The parts of `span` that are not held. */
   missingIn(span: ChunkSpan): ChunkSpan[] {
     const missing: ChunkSpan[] = []

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { chunkStoreContract } from '../../store/chunk-store.contract.ts'
+import { chunkStoreContract, runStoreContract } from '../../store/chunk-store.contract.ts'
 import { openChromium } from '../harness/chromium.ts'
 import { openFirefox } from '../harness/firefox.ts'
 import { openSite } from '../harness/site.ts'
 import type { Tab } from '../harness/tab.ts'
 
+const cases = [...chunkStoreContract, ...runStoreContract]
 const pageSource = fileURLToPath(new URL('page.ts', import.meta.url))
 
 async function contractFiles() {
@@ -24,7 +25,7 @@ test('IndexedDB in Chromium keeps the contract of stores', { timeout: 120_000 },
   const tab = await chromium.tab()
   await tab.page.exposeFunction('limitStorage', (bytes: number) => tab.limitStorage(bytes))
   await tab.page.exposeFunction('collectGarbage', () => tab.collectGarbage())
-  for (const { name } of chunkStoreContract) {
+  for (const { name } of cases) {
     await t.test(name, async (t) => {
       // A port of its own: usage that a browser counts late must not blur the small store's limit.
       const site = await openSite(t, { files, inject: false })
@@ -39,7 +40,7 @@ test('IndexedDB in Firefox keeps the contract of stores', { timeout: 120_000 }, 
   const firefox = await openFirefox(t)
   const tab = await firefox.tab()
   await tab.goto(site.at('contract.html'))
-  for (const { name } of chunkStoreContract) await t.test(name, () => runCase(tab, name))
+  for (const { name } of cases) await t.test(name, () => runCase(tab, name))
 })
 
 async function runCase(tab: Tab, name: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { type ContractSetup, chunkStoreContract } from '../../store/chunk-store.contract.ts'
+import { chunkStoreContract, runStoreContract } from '../../store/chunk-store.contract.ts'
 import { openIndexedDb } from '../../store/indexeddb.ts'
 
 // The page side of the contract test: runs one case of the shared contract on this browser's IndexedDB.
@@ -12,7 +12,7 @@ declare global {
   }
 }
 
-const setup: ContractSetup = {
+const setup = {
   open: async () => (await openIndexedDb()).chunks,
 }
 
@@ -33,6 +33,8 @@ async function openSmall(capacity: number) {
 const rest = () => new Promise((resolve) => setTimeout(resolve, 50))
 
 window.runCase = async (name) => {
+  const wholeRecords = runStoreContract.find((one) => one.name === name)
+  if (wholeRecords) return await wholeRecords.run(setup)
   const found = chunkStoreContract.find((one) => one.name === name)
   if (!found) throw new Error(`no case is called ${name}`)
   await found.run(window.limitStorage ? { ...setup, openSmall } : setup)
