@@ -9,6 +9,7 @@ import {
 import type { TrackerPool, TrackerSubscription } from '../mesh/tracker-pool.ts'
 import type { InfoHash } from '../protocol/units.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
+import { Rota } from './rota.ts'
 
 /** A visitor's offer, as a tracker forwarded it. */
 export interface IncomingOffer {
@@ -64,8 +65,15 @@ export interface AnnouncedSwarm {
 /** A tracker hears at most so many announces a second from us, however many swarms there are. */
 const ANNOUNCES_PER_TURN = 25
 const TURN_MS = 100
+/** Where all is quiet, that many are enough. */
+const IDLE_PER_SECOND = 5
+/**
+ * Visitors that came at the same time have offered to each other, and we hear nothing of them until they or we announce
+ * again: swarms where somebody lacks something are asked about this often.
+ */
+const SOON_MS = 10_000
 const DEFAULT_INTERVAL_MS = 120_000
-const SHORTEST_INTERVAL_MS = 30_000
+const SHORTEST_INTERVAL_MS = SOON_MS
 /** Trackers forget peers after some twenty minutes; none is left alone longer than this. */
 const LONGEST_INTERVAL_MS = 10 * 60_000
 const UNREACHABLE = 'unreachable'
@@ -140,10 +148,7 @@ class AnnouncedTracker {
   readonly #url: string
   readonly #options: AnnouncerOptions
   readonly #swarms = new Map<InfoHash, Announced>()
-  /** Not announced since the socket opened. */
-  readonly #fresh = new Set<Announced>()
-  /** Announced, in the order in which they are due again. */
-  readonly #again = new Set<Announced>()
+  readonly #rota = new Rota<Announced>()
   #intervalMs = DEFAULT_INTERVAL_MS
   #nextTurn: { readonly atMs: number; readonly cancel: () => void } | undefined
   #lastReason: string | undefined
@@ -162,7 +167,7 @@ class AnnouncedTracker {
     })
     const announced = { swarm, subscription, dueMs: 0, isAsked: false }
     this.#swarms.set(infoHash, announced)
-    this.#fresh.add(announced)
+    this.#rota.add(announced)
     this.#wake()
   }
 
@@ -170,8 +175,8 @@ class AnnouncedTracker {
     const announced = this.#swarms.get(infoHash)
     if (announced === undefined) return
     this.#swarms.delete(infoHash)
-    this.#fresh.delete(announced)
-    if (this.#again.delete(announced)) this.#announce(announced, 'stopped')
+    if (!this.#rota.isFresh(announced)) this.#announce(announced, 'stopped')
+    this.#rota.delete(announced)
     announced.subscription.leave()
   }
 
@@ -185,8 +190,7 @@ class AnnouncedTracker {
   #opened(): void {
     if (this.isUp) return
     this.isUp = true
-    for (const announced of this.#again) this.#fresh.add(announced)
-    this.#again.clear()
+    this.#rota.restart()
     this.#options.onTracker(this.#url, { kind: 'up' })
     this.#wake()
   }
@@ -227,9 +231,12 @@ class AnnouncedTracker {
     // Offers are answered like an announce; they must not lead to more.
     if (!announced?.isAsked) return
     announced.isAsked = false
+    const others = Math.max(0, lacking - (announced.swarm.missing > 0 ? 1 : 0))
+    if (others > 0) this.#rota.repeat(announced, 'soon', this.#options.clock.now() + SOON_MS)
+    this.#wake()
     this.#options.onAnnounced({
       infoHash,
-      lacking: Math.max(0, lacking - (announced.swarm.missing > 0 ? 1 : 0)),
+      lacking: others,
       offer: (offers) => this.#announce(announced, undefined, offers),
     })
   }
@@ -254,24 +261,25 @@ class AnnouncedTracker {
     this.#nextTurn = undefined
     const nowMs = this.#options.clock.now()
     for (let i = 0; i < ANNOUNCES_PER_TURN; i++) {
-      const isFresh = this.#fresh.size > 0
-      const [announced] = isFresh ? this.#fresh : this.#again
-      if (announced === undefined || (!isFresh && announced.dueMs > nowMs)) break
-      if (!this.#announce(announced, isFresh ? 'started' : undefined)) return
+      const announced = this.#rota.next
+      if (announced === undefined || announced.dueMs > nowMs) break
+      if (!this.#announce(announced, this.#rota.isFresh(announced) ? 'started' : undefined)) return
       announced.isAsked = true
-      announced.dueMs = nowMs + this.#intervalMs
-      this.#fresh.delete(announced)
-      this.#again.delete(announced)
-      this.#again.add(announced)
+      this.#rota.repeat(announced, 'later', nowMs + this.#restMs)
     }
     this.#wake()
   }
 
+  /** Until a swarm that nobody was waiting in is announced again: seldom where there are many. */
+  get #restMs(): number {
+    return Math.min(this.#intervalMs, Math.max(SOON_MS, (1000 * this.#rota.size) / IDLE_PER_SECOND))
+  }
+
   #wake(): void {
-    const [next] = this.#again
-    if (!this.isUp || (next === undefined && this.#fresh.size === 0)) return
+    const { next } = this.#rota
+    if (!this.isUp || next === undefined) return
     const nowMs = this.#options.clock.now()
-    const atMs = this.#fresh.size > 0 ? nowMs + TURN_MS : Math.max(nowMs + TURN_MS, next?.dueMs ?? 0)
+    const atMs = Math.max(nowMs + TURN_MS, next.dueMs)
     if (this.#nextTurn && this.#nextTurn.atMs <= atMs) return
     this.#sleep()
     this.#nextTurn = { atMs, cancel: this.#options.clock.after(atMs - nowMs, () => this.#turn()) }

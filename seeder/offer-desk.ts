@@ -26,15 +26,25 @@ export interface OfferDeskOptions {
 const MAX_CONNECTING = 32
 /** From the exchange of descriptions until the connection must be open. */
 const CONNECT_MS = 20_000
-/** Offers at a time to the peers of one swarm, and to all. */
-const MAX_OFFERS = 3
-const MAX_PENDING = 24
-const OFFER_LIFE_MS = 50_000
+/** A tracker deals offers out at random, each to another peer: a small swarm gets one for each, a crowd only some. */
+const SMALL_SWARM = 8
+const CROWD_OFFERS = 3
+/** Offers that wait for an answer: each is a connection held ready. */
+const MAX_PENDING = 40
+/** Visitors answer within two seconds; who is connected already never does. Over before we announce again. */
+const OFFER_LIFE_MS = 8_000
 
 interface PendingOffer {
   readonly infoHash: InfoHash
   readonly offer: Offer
   readonly cancelExpiry: () => void
+}
+
+interface Meeting {
+  readonly infoHash: InfoHash
+  readonly from: PeerId
+  /** Who offered: `in` is the visitor. */
+  readonly direction: 'in' | 'out'
 }
 
 /**
@@ -44,7 +54,7 @@ interface PendingOffer {
 export class OfferDesk {
   readonly #options: OfferDeskOptions
   readonly #pending = new Map<OfferId, PendingOffer>()
-  /** `infoHash/peerId` of whom a connection is being made with. */
+  /** `infoHash/peerId/direction` of whom a connection is being made with. */
   readonly #connecting = new Set<string>()
   readonly #negotiations = new Set<Negotiation>()
   /** Offers that are being made. */
@@ -63,21 +73,24 @@ export class OfferDesk {
 
   /** A visitor offers: it offers again at its next announce when we are too busy now. */
   async answer({ infoHash, from, sdp, reply }: IncomingOffer): Promise<void> {
-    await this.#meet(infoHash, from, async () => {
+    await this.#meet({ infoHash, from, direction: 'in' }, async () => {
       const negotiation = await this.#options.transport().answer(sdp)
       if (!reply(negotiation.sdp)) negotiation.abandon()
       return negotiation
     })
   }
 
-  /** A visitor has answered an offer of ours. */
+  /**
+   * A visitor has answered an offer of ours. Taken up even while its own offer is: where both offered at once each side
+   * gives up one of the two, and it must not be the other one here than there.
+   */
   async accept({ infoHash, from, offerId, sdp }: IncomingAnswer): Promise<void> {
     const pending = this.#pending.get(offerId)
     if (pending?.infoHash !== infoHash) return
     this.#pending.delete(offerId)
     pending.cancelExpiry()
     const { offer } = pending
-    const isMet = await this.#meet(infoHash, from, async () => {
+    const isMet = await this.#meet({ infoHash, from, direction: 'out' }, async () => {
       offer.accept(sdp)
       return offer
     })
@@ -88,11 +101,10 @@ export class OfferDesk {
   async greet({ infoHash, lacking, offer }: TrackerAnswer): Promise<void> {
     if (lacking === 0 || this.#isFull || this.isConnecting(infoHash)) return
     const driver = await this.#options.wake(infoHash).catch(() => undefined)
-    const unmet = Math.min(lacking - (driver?.swarm.peers ?? lacking), MAX_OFFERS)
-    const room = MAX_PENDING - this.#pending.size - this.#making
-    const made = await Promise.all(
-      Array.from({ length: Math.min(unmet, Math.max(0, room)) }, () => this.#make(infoHash)),
-    )
+    if (driver === undefined || driver.swarm.peers >= lacking) return
+    const room = Math.max(0, MAX_PENDING - this.#pending.size - this.#making)
+    const length = Math.min(lacking <= SMALL_SWARM ? lacking : CROWD_OFFERS, room)
+    const made = await Promise.all(Array.from({ length }, () => this.#make(infoHash)))
     const offers = made.filter((one) => one !== undefined)
     if (offers.length > 0) offer(offers)
   }
@@ -135,8 +147,8 @@ export class OfferDesk {
   }
 
   /** @returns whether a connection was tried */
-  async #meet(infoHash: InfoHash, from: PeerId, negotiate: () => Promise<Negotiation>): Promise<boolean> {
-    const key = `${infoHash}/${from}`
+  async #meet({ infoHash, from, direction }: Meeting, negotiate: () => Promise<Negotiation>): Promise<boolean> {
+    const key = `${infoHash}/${from}/${direction}`
     if (this.#isFull || this.#connecting.has(key)) return false
     this.#connecting.add(key)
     try {

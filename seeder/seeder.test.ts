@@ -93,3 +93,36 @@ test('a file that comes back is offered again on reload, to connected peers too'
   await untilOffered(driver, swarm.chunkCount, swarm.chunkCount)
   assert.ok(logged.some(({ message }) => message === 'b.bin is as in the manifest again'))
 })
+
+test('visitors that come at the same moment all meet the seeder', { timeout: 90_000 }, async (t) => {
+  const site = await openSeedSite(t, { [FILE]: madeUp(FILE, 256 * KiB) })
+  await openSeeder(t, site)
+  const { swarm, hashes } = await swarmOf(site.dir, FILE)
+  const peers = await Promise.all(Array.from({ length: 4 }, () => openNodePeer(t, [site.tracker])))
+  const drivers = peers.map((peer) => peer.join(swarm, hashes))
+  await Promise.all(drivers.map((driver) => untilOffered(driver, swarm.chunkCount, swarm.chunkCount)))
+})
+
+test('told to stop, a seeder sends what it has begun and is gone', { timeout: 60_000 }, async (t) => {
+  const film = Buffer.from(madeUp(FILE, 4 * MiB))
+  const site = await openSeedSite(t, { [FILE]: film })
+  const { seeder } = await openSeeder(t, site, { uploadLimit: 512 * KiB })
+  const { swarm, hashes } = await swarmOf(site.dir, FILE)
+  const peer = await openNodePeer(t, [site.tracker])
+  const driver = peer.join(swarm, hashes)
+  await untilOffered(driver, swarm.chunkCount, swarm.chunkCount)
+  const fetched = fetchAll(driver, swarm.chunkCount, 8_000)
+  await eventually(
+    () => seeder.stats().uploaded,
+    (bytes) => bytes > 0,
+  )
+  await seeder.close(3_000)
+  const { uploaded } = seeder.stats()
+  assert.ok(uploaded < film.length, 'it was still sending')
+  await eventually(
+    () => peer.peersIn(swarm.infoHash),
+    (peers) => peers === 0,
+  )
+  for (const [chunk, bytes] of (await fetched).entries())
+    if (bytes) assert.ok(film.subarray(chunk * swarm.chunkSize, (chunk + 1) * swarm.chunkSize).equals(bytes))
+})

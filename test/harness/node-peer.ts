@@ -83,7 +83,7 @@ export async function untilOffered(driver: SwarmDriver, chunkCount: number, atLe
   await eventually(
     () => offeredTo(driver, chunkCount).length,
     (count) => count >= atLeast,
-    15_000,
+    30_000,
   )
 }
 
