@@ -137,8 +137,12 @@ await Cleanup.around(async (cleanup) => {
       const outcomes = new Map<Crowd, Outcome[]>(crowds.map((crowd) => [crowd, []]))
       for (let round = 1; round <= only(numbers.rounds); round++) {
         for (const crowd of crowds) {
-          progress(`${visitors} visitors, ${staggerMs} ms apart, ${crowd.client}`)
-          outcomes.get(crowd)?.push(await run(crowd, site, control))
+          const outcome = await run(crowd, site, control)
+          outcomes.get(crowd)?.push(outcome)
+          const [origin, slowest] = [outcome.originBytes / size, slowestMs(outcome) / leastMs]
+          progress(
+            `${visitors} visitors, ${staggerMs} ms apart, ${crowd.client}: origin ${origin.toFixed(2)} x, slowest ${slowest.toFixed(2)} x`,
+          )
         }
       }
       for (const [crowd, results] of outcomes) addRow(crowd, results)
