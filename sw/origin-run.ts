@@ -163,7 +163,10 @@ export class OriginRun {
     // A verifier that cannot be had leaves the chunk unverified: it passes by, and is not stored.
     const checking = cache.settle(file, chunk, slot).then(
       (good) => good || this.stop(),
-      () => cache.release(chunk, slot),
+      () => {
+        cache.release(chunk, slot)
+        if (cache.unverifiable) this.stop()
+      },
     )
     this.#checked = Promise.all([this.#checked, checking])
   }

@@ -77,6 +77,8 @@ export class SpanReader {
       const found = (await this.#fromSlot(chunk)) ?? (await this.#fromStore(chunk))
       if (found === 'look again') continue
       if (found) return this.#give(chunk, found)
+      // Chunks that cannot be kept would be asked for one by one: the origin goes on alone instead, in one request.
+      if (this.#cache.unverifiable && this.validator !== undefined) throw unverifiable(this.#demand.file)
       await this.#supply.bring(this.#demand)
     }
     return undefined
@@ -179,6 +181,10 @@ export class SpanReader {
 /** Whether a slot came whole from the origin, and its hash could not be had. */
 function isUnverifiable(slot: ChunkSlot): boolean {
   return slot.source === 'origin' && slot.state === 'lost' && slot.filled === slot.length && !slot.mismatched
+}
+
+function unverifiable(file: ManifestFile): IntegrityError {
+  return new IntegrityError(`${file.path} cannot be verified`)
 }
 
 function changed(file: ManifestFile): IntegrityError {

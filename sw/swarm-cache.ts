@@ -38,6 +38,8 @@ export interface CacheOptions extends CacheEvents {
  */
 export class SwarmCache {
   readonly swarm: SwarmManifest
+  /** The hashes cannot be had: nothing that comes in now can be kept. */
+  unverifiable = false
   readonly #store: RunStore
   readonly #events: CacheEvents
   readonly #verifier: () => Promise<ChunkVerifier>
@@ -124,11 +126,9 @@ export class SwarmCache {
   async settle(file: ManifestFile, chunk: ChunkIndex, slot: ChunkSlot): Promise<boolean> {
     if (this.#checkingBytes > MAX_CHECKING_BYTES) throw new IntegrityError('too much waits to be verified')
     this.#checkingBytes += slot.length
-    const good = await this.#verifier()
-      .then((verify) => verify(file, chunk, slot.bytes))
-      .finally(() => {
-        this.#checkingBytes -= slot.length
-      })
+    const good = await this.#verify(file, chunk, slot.bytes).finally(() => {
+      this.#checkingBytes -= slot.length
+    })
     if (good) {
       this.#sources[chunk] = CHUNK_SOURCES.indexOf(slot.source satisfies ChunkSource)
       slot.verified()
@@ -139,6 +139,19 @@ export class SwarmCache {
       if (slot.source === 'origin') this.#events.mismatched(this, file, chunk)
     }
     return good
+  }
+
+  async #verify(file: ManifestFile, chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+    const verifier = this.#verifier()
+    verifier.then(
+      () => {
+        this.unverifiable = false
+      },
+      () => {
+        this.unverifiable = true
+      },
+    )
+    return await (await verifier)(file, chunk, bytes)
   }
 
   /** The chunks rest in the store now. */
