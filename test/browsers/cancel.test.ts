@@ -24,19 +24,6 @@ test('a reader that stops stops the origin', { timeout: 120_000 }, async (t) => 
     assert.ok(site.bytesOf(FILE) < ON_ITS_WAY, `the origin sent ${site.bytesOf(FILE)}`)
   })
 
-  await t.test('a slow reader', async (t) => {
-    const site = await openSite(t, { files: { [FILE]: 48 * MiB } })
-    const tab = await chromium.tab()
-    await visit(tab, site)
-    await tab.evaluate(async (url) => {
-      const response = await fetch(url)
-      // Held by the page, or it would be collected and cancelled.
-      Object.assign(window, { held: response.body?.getReader() })
-    }, `/${FILE}`)
-    const sent = await assertQuiet(site, FILE)
-    assert.ok(sent < ON_ITS_WAY, `the origin sent ${sent} to a reader that reads nothing`)
-  })
-
   await t.test('a video that is taken away', async (t) => {
     const site = await openSite(t, { video: true, egress: 4 * MiB })
     const tab = await chromium.tab()

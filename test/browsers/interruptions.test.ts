@@ -3,7 +3,14 @@ import { test } from 'node:test'
 import { MiB } from '../../protocol/units.ts'
 import { openChromium } from '../harness/chromium.ts'
 import { openSite, VIDEO } from '../harness/site.ts'
-import { assertPlayedThrough, assertRightFrames, startVideo, watchToEnd, watchUntil } from '../harness/video.ts'
+import {
+  assertPlayedThrough,
+  assertRightFrames,
+  setRate,
+  startVideo,
+  watchToEnd,
+  watchUntil,
+} from '../harness/video.ts'
 import { statsOf, untilPeers, untilStored, visit } from '../harness/visit.ts'
 
 test('a video plays on when the worker is killed, again and again', { timeout: 120_000 }, async (t) => {
@@ -39,10 +46,7 @@ test('the tab that hosts the mesh is closed while another tab plays', { timeout:
   const before = await watchUntil(tab, 3)
   await leader.close()
   const closed = await statsOf(tab)
-  await tab.evaluate(() => {
-    const video = document.querySelector('video')
-    if (video) video.playbackRate = 4
-  })
+  await setRate(tab, 4)
   const watched = await watchToEnd(tab)
   assertPlayedThrough(watched)
   assertRightFrames(before)

@@ -168,7 +168,7 @@ async function assertSameAsWithoutUs(t: TestContext, tab: Tab, control: Tab): Pr
 /** Plays the first seconds of the video. @returns what came of it, and when the first frame was there or the error came */
 async function firstSeconds(tab: Tab): Promise<{ outcome: string; ms: number }> {
   const startedAt = performance.now()
-  const failure = await startVideo(tab, VIDEO, 2).then(
+  const failure = await startVideo(tab, VIDEO, 4).then(
     () => undefined,
     (error) => (/media error \d/.exec(String(error)) ?? [String(error)])[0],
   )

@@ -22,6 +22,10 @@ export function seekVideo(tab: Tab, part: number): Promise<Seeking> {
   return tab.evaluate((part) => window.kit.player.seek(part), part)
 }
 
+export function setRate(tab: Tab, rate: number): Promise<void> {
+  return tab.evaluate((rate) => window.kit.player.setRate(rate), rate)
+}
+
 /** Asserts that it ended, each decoded frame was the right one, and playback never ran dry. */
 export function assertPlayedThrough(watched: Watching): void {
   assert.equal(watched.error, undefined)

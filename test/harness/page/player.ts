@@ -99,6 +99,10 @@ export class Player {
     })
   }
 
+  setRate(rate: number): void {
+    this.#need().playbackRate = rate
+  }
+
   report(): Watching {
     const video = this.#need()
     const { currentTime, duration, ended } = video
