@@ -10,7 +10,7 @@ import type { RunningServer } from '../manifest-tool/serve/start-server.ts'
 import { only, progress, readArguments } from './lib/arguments.ts'
 import { Browser } from './lib/browser.ts'
 import { Cleanup } from './lib/cleanup.ts'
-import type { Download } from './lib/commands.ts'
+import type { Download, WorkerBytes } from './lib/commands.ts'
 import { Control } from './lib/control.ts'
 import { Report } from './lib/report.ts'
 import { MiB, rateOf, Site } from './lib/site.ts'
@@ -45,6 +45,7 @@ const report = new Report('crowd', [
   'Each visitor is a Chromium process with a fresh profile, on one machine; nothing but the origin is shaped.',
   'webtorrent: 2.x with a web seed and our tracker, as it comes; tuned: 256 KiB pieces, rarest first, in memory.',
   'origin: bytes sent of the file / its size. slowest: of the visitors, from its own start, / once through.',
+  'from peers: bytes that tributary had from peers, in all, / file size; connected: peers of each visitor at its end.',
   'first byte: in the hands of the page; for webtorrent, the first whole piece. CPU: of all browsers, from start to end.',
 ])
 
@@ -58,6 +59,9 @@ interface Outcome {
   readonly downloads: readonly Download[]
   readonly originBytes: number
   readonly processorSeconds: number
+  /** What our workers say: bytes that came from peers, and the connections each had at the end. */
+  readonly fromPeers: number
+  readonly connected: readonly number[]
 }
 
 async function run({ client, visitors, staggerMs }: Crowd, site: Site, control: Control): Promise<Outcome> {
@@ -85,8 +89,11 @@ async function run({ client, visitors, staggerMs }: Crowd, site: Site, control: 
       }),
     )
     for (const { bytes } of downloads) if (bytes !== size) throw new Error(`${client}: got ${bytes} of ${size} bytes`)
+    const counted = client === 'tributary' ? await countedBy(browsers) : []
     outcome = {
       downloads,
+      fromPeers: sumOf(counted, ({ peers }) => peers),
+      connected: counted.map(({ connected }) => connected),
       originBytes: server.metrics.bytesOf(`/${FILE}`),
       processorSeconds: sumOf(browsers, ({ seconds }) => seconds) - secondsBefore,
     }
@@ -105,6 +112,10 @@ async function prepareTorrent(client: CrowdClient, site: Site, server: RunningSe
   })
 }
 
+function countedBy(browsers: readonly Browser[]): Promise<WorkerBytes[]> {
+  return Promise.all(browsers.map((browser) => browser.page.call('workerBytes')))
+}
+
 function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
   return items.reduce((sum, item) => sum + value(item), 0)
 }
@@ -120,6 +131,8 @@ function addRow({ client, visitors, staggerMs }: Crowd, outcomes: readonly Outco
     'slowest, x': { values: each((outcome) => slowestMs(outcome) / leastMs), digits: 2 },
     'finish, s': { values: downloads.map(({ totalMs }) => totalMs / 1000), digits: 1 },
     'first byte, s': { values: downloads.map(({ firstByteMs }) => firstByteMs / 1000), digits: 2 },
+    'from peers, x': client === 'tributary' ? { values: each(({ fromPeers }) => fromPeers / size), digits: 2 } : '',
+    connected: client === 'tributary' ? { values: outcomes.flatMap(({ connected }) => connected) } : '',
     'CPU, s': { values: each(({ processorSeconds }) => processorSeconds), digits: 1 },
   })
 }

@@ -16,8 +16,9 @@ export interface DownloadOptions {
   readonly oneBuffer?: boolean
 }
 
-/** Bytes by where they came from, since the page's first visit. */
+/** Bytes by where they came from, since the page's first visit, and the peers that it is connected to. */
 export interface WorkerBytes {
+  readonly connected: number
   readonly cache: number
   readonly peers: number
   readonly origin: number

@@ -19,8 +19,9 @@ export const visitor: PageCommands = {
   },
   download,
   async workerBytes() {
-    const { bytes } = (await window.tributary?.stats()) ?? { bytes: { cache: 0, peers: 0, origin: 0 } }
-    return { cache: bytes.cache, peers: bytes.peers, origin: bytes.origin }
+    if (!window.tributary) throw new Error('this page has no worker of ours')
+    const { bytes, peers } = await window.tributary.stats()
+    return { connected: peers, cache: bytes.cache, peers: bytes.peers, origin: bytes.origin }
   },
   async storedBytes() {
     return (await navigator.storage.estimate()).usage ?? 0
