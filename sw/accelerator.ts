@@ -1,10 +1,10 @@
 import type { Fallback, WorkerMessage, WorkerState, WorkerStats } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
 import type { Manifest, ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
-import { type InfoHash, MiB } from '../protocol/units.ts'
+import type { InfoHash } from '../protocol/units.ts'
 import type { RunStore, ValueStore } from '../store/chunk-store.ts'
 import { openIndexedDb } from '../store/indexeddb.ts'
-import { openMemoryStore, openMemoryValues } from '../store/memory.ts'
+import { openNoStore } from '../store/none.ts'
 import { answer, MediaCursors, plainAnswer } from './answer.ts'
 import { FileNotes } from './file-notes.ts'
 import { Lifetime } from './lifetime.ts'
@@ -21,9 +21,6 @@ import { type Listing, Site } from './site.ts'
 import { Supply } from './supply.ts'
 import { SwarmCache } from './swarm-cache.ts'
 import { Totals } from './totals.ts'
-
-/** Where IndexedDB is refused, this much is kept in memory, for as long as the worker lives. */
-const MEMORY_STORE_BYTES = 48 * MiB
 
 /** A database that has not opened by then is treated as refused: some browsers never answer. */
 const OPEN_DEADLINE_MS = 3_000
@@ -108,7 +105,7 @@ export class Accelerator {
     const target = targetOf(request.url)
     this.lifetime.track(this.site.revalidate())
     const listing = this.site.find(target.url)
-    if (!listing || this.#settings.mode !== 'on') return await this.#plain({ request, target }, listing)
+    if (!listing || !this.#serving) return await this.#plain({ request, target }, listing)
     const session = await withDeadline(this.#prepare(listing), this.#patience.prepare).catch(() => undefined)
     if (!session || this.#notes.isBypassed(listing.swarm, listing.file))
       return await plainAnswer({ request, target }, listing.file.path)
@@ -133,7 +130,11 @@ export class Accelerator {
   /** Whether a request for `url` would be answered from chunks now. */
   serves(url: string): boolean {
     const listing = this.site.find(targetOf(url).url)
-    return listing !== undefined && this.#settings.mode === 'on' && !this.#notes.isBypassed(listing.swarm, listing.file)
+    return listing !== undefined && this.#serving && !this.#notes.isBypassed(listing.swarm, listing.file)
+  }
+
+  get #serving(): boolean {
+    return this.#settings.mode === 'on' && this.#storeKind !== 'none'
   }
 
   stats(): WorkerStats {
@@ -298,6 +299,6 @@ async function openStores(): Promise<OpenStores> {
   try {
     return { kind: 'indexeddb', ...(await withDeadline(openIndexedDb(), OPEN_DEADLINE_MS)) }
   } catch {
-    return { kind: 'memory', chunks: openMemoryStore(MEMORY_STORE_BYTES), values: openMemoryValues() }
+    return { kind: 'none', ...openNoStore() }
   }
 }

@@ -19,13 +19,8 @@ const NOT_KEPT = new Set([
   'content-range',
   'date',
   'keep-alive',
-  'proxy-connection',
   'server-timing',
-  'set-cookie',
-  'te',
-  'trailer',
   'transfer-encoding',
-  'upgrade',
 ])
 
 /** The head of a 200 or 206 of the origin. */

@@ -39,6 +39,15 @@ test('a cut connection goes on where it broke', async (t) => {
   assert.equal(site.origin.sentOf('a.bin'), bytes.length, 'no byte came twice')
 })
 
+test('a connection that is cut after cached bytes goes on where it broke', async (t) => {
+  const bytes = madeUp(700 * KiB + 3)
+  const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes } } })
+  await site.cache('a.bin', [0, 1])
+  site.origin.fault = inTurn('a.bin', { cutAfter: 50 * KiB })
+  assert.equal(digestOf(await bytesOf(site.respond('a.bin'))), digestOf(bytes))
+  assert.equal(site.origin.sentOf('a.bin'), bytes.length - 64 * KiB, 'no byte came twice')
+})
+
 test('a body that ends early without a sign is not the end', async (t) => {
   const bytes = madeUp(200 * KiB)
   const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes } } })

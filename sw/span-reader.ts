@@ -95,6 +95,7 @@ export class SpanReader {
     const flows = !this.#mixed && slot.version !== undefined && slot.version === (this.#version ?? slot.version)
     if (slot.state !== 'whole' && !flows) {
       if (isUnverifiable(slot)) throw changed(this.#demand.file)
+      if (slot.state === 'lost') return undefined
       await this.#supply.waitFor(slot, slot.length, VERIFY_WAIT_MS)
       return 'look again'
     }

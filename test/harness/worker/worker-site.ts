@@ -55,6 +55,8 @@ export interface WorkerSiteOptions {
   /** Whether the manifest names a tracker; the peers are those of `host`. */
   readonly mesh?: boolean
   readonly chunks?: RunStore
+  /** Bytes that the store holds; no bound when absent. */
+  readonly capacity?: number
   readonly values?: ValueStore
   readonly patience?: Partial<Patience>
 }
@@ -87,7 +89,10 @@ export class WorkerSite {
     const origin = await SteeredOrigin.open(owner)
     for (const [path, file] of Object.entries(options.files)) origin.files.set(path, originFile(file))
     publish(origin, options)
-    const stores = { chunks: options.chunks ?? openMemoryStore(), values: options.values ?? openMemoryValues() }
+    const stores = {
+      chunks: options.chunks ?? openMemoryStore(options.capacity),
+      values: options.values ?? openMemoryValues(),
+    }
     const site = new WorkerSite(origin, options, stores)
     await site.reopen()
     owner.after(() => site.host.vanish())
@@ -109,7 +114,7 @@ export class WorkerSite {
         return () => void this.streaming--
       },
     }
-    const stores = { kind: 'memory', chunks: this.chunks, values: this.values } as const
+    const stores = { kind: 'indexeddb', chunks: this.chunks, values: this.values } as const
     this.#accelerator = await Accelerator.open(host, { stores, patience: { ...PATIENCE, ...this.#options.patience } })
     await this.accelerator.site.revalidate()
     if (this.#options.mesh) this.host.offer(this.accelerator.mesh)
