@@ -23,7 +23,7 @@ export class StatusLine {
     const elapsed = this.#sampled ? nowMs - this.#sampled.atMs : 0
     const rate = this.#sampled && elapsed > 0 ? (1000 * (stats.uploaded - this.#sampled.uploaded)) / elapsed : 0
     this.#sampled = { uploaded: stats.uploaded, atMs: nowMs }
-    this.#text = statusText(stats, rate).slice(0, (this.#out.columns ?? 80) - 1)
+    this.#text = statusText(stats, rate).slice(0, (this.#out.columns || 80) - 1)
     this.#out.write(this.#text)
   }
 
