@@ -20,7 +20,7 @@ export interface State extends WorkerState {
 }
 
 /** What there is without a worker: plain HTTP. */
-const NO_WORKER: WorkerState = { mode: 'off', manifest: 'none', files: 0, store: 'memory', sharing: false }
+const NO_WORKER: WorkerState = { mode: 'off', manifest: 'none', files: 0, store: 'none', sharing: false }
 const NO_STATS: WorkerStats = { bytes: { cache: 0, peers: 0, origin: 0, uploaded: 0 }, peers: 0, chunks: [] }
 
 /** Bytes are counted since the page's first visit in this session. */

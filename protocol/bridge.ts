@@ -118,7 +118,7 @@ export interface WorkerState {
   readonly manifest: 'none' | 'broken' | 'disabled' | 'good'
   /** Files in the manifest. */
   readonly files: number
-  readonly store: 'indexeddb' | 'memory'
+  readonly store: 'indexeddb' | 'none'
   readonly sharing: boolean
 }
 

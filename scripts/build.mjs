@@ -2,9 +2,10 @@
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { internalNames, shrink } from './shrink-worker.mjs'
 
 const common = {
   bundle: true,
@@ -14,7 +15,12 @@ const common = {
   logLevel: 'warning',
   metafile: true,
 }
-const browser = { ...common, platform: 'browser', target: ['chrome110', 'firefox115', 'safari16'] }
+const browser = {
+  ...common,
+  platform: 'browser',
+  target: ['chrome110', 'firefox115', 'safari16'],
+  define: { 'process.env.NODE_ENV': '"production"' },
+}
 const node = {
   ...common,
   minify: false,
@@ -26,7 +32,7 @@ const node = {
 
 /** simple-peer and bencode expect Node's globals; the mesh bundle alone carries their stand-ins. */
 const nodeShims = {
-  define: { global: 'globalThis' },
+  define: { ...browser.define, global: 'globalThis' },
   inject: ['page-bridge/node-globals.ts'],
   alias: { debug: './page-bridge/no-debug.cjs' },
 }
@@ -76,7 +82,11 @@ try {
 }
 
 async function writeBundle(bundle) {
-  await build({ ...bundle, outfile: join(aside, 'new', bundle.outfile.slice('dist/'.length)) })
+  const outfile = join(aside, 'new', bundle.outfile.slice('dist/'.length))
+  if (bundle.outfile !== 'dist/tributary-sw.js') return await build({ ...bundle, outfile })
+  const mangleProps = new RegExp(`^(${internalNames().join('|')})$`)
+  const { outputFiles } = await build({ ...bundle, outfile, mangleProps, minify: false, write: false })
+  await writeFile(outfile, await shrink(outputFiles[0].text))
 }
 
 /** In a process of its own: the compiler is what takes time here. */

@@ -1,6 +1,6 @@
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
-import { type ChunkStore, MAX_RUN_CHUNKS, type RunStore } from './chunk-store.ts'
+import { type ChunkStore, MAX_RUN_CHUNKS, type MergingStore } from './chunk-store.ts'
 
 // What every store promises. Runs in Node and in pages alike, so it asserts with its own few words.
 
@@ -21,22 +21,22 @@ const at = (n: number) => n as ChunkIndex
 const swarmOf = (digit: string) => digit.repeat(40) as InfoHash
 const filled = (length: number, value: number) => new Uint8Array(length).fill(value)
 
-/** The same for stores that hand out whole records. */
-export interface RunContractSetup {
-  open(): Promise<RunStore>
+/** The same for stores that can be tidied up. */
+export interface MergingSetup {
+  open(): Promise<MergingStore>
 }
 
-export interface RunContractCase {
+export interface MergingCase {
   readonly name: string
-  run(setup: RunContractSetup): Promise<void>
+  run(setup: MergingSetup): Promise<void>
 }
 
 /** A swarm that no other case uses. */
 let made = 0
 const freshSwarm = () => (made++).toString(16).padStart(40, 'f') as InfoHash
 
-/** What stores that hand out whole records promise beyond that. */
-export const runStoreContract: readonly RunContractCase[] = [
+/** What stores that can be tidied up promise beyond that. */
+export const mergingStoreContract: readonly MergingCase[] = [
   {
     name: 'neighbouring runs become one, and keep their bytes',
     async run({ open }) {

@@ -41,6 +41,10 @@ export interface StoredRun {
 export interface RunStore extends ChunkStore {
   /** The records that hold any of `chunks`, in ascending order. */
   readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]>
+}
+
+/** A store that can be tidied up. */
+export interface MergingStore extends RunStore {
   /**
    * Makes one record of the neighbouring records that fill `chunks` exactly; a few large ones are read much faster than
    * many small ones. Does nothing when they have changed meanwhile.
@@ -69,11 +73,8 @@ export interface ValueStore {
 
 /** @throws RangeError when `chunks` is not a run in the sense of ChunkStore.write */
 export function checkRun(chunks: readonly Uint8Array[]): void {
-  const [head, ...rest] = chunks
-  if (!head || head.length === 0) throw new RangeError('a run has at least one chunk, and no chunk is empty')
-  if (chunks.length > MAX_RUN_CHUNKS) throw new RangeError(`a run has at most ${MAX_RUN_CHUNKS} chunks`)
-  const last = rest.pop()
-  const even = rest.every((chunk) => chunk.length === head.length)
-  if (!even || (last && (last.length > head.length || last.length === 0)))
-    throw new RangeError('all chunks of a run but the last have the same length')
+  const length = chunks[0]?.length ?? 0
+  const even = chunks.every((chunk, i) => chunk.length === length || (i === chunks.length - 1 && chunk.length < length))
+  if (length === 0 || chunks.at(-1)?.length === 0 || chunks.length > MAX_RUN_CHUNKS || !even)
+    throw new RangeError('not a run')
 }

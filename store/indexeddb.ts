@@ -2,7 +2,7 @@ import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import { type ChunkIndex, type InfoHash, KiB } from '../protocol/units.ts'
-import { checkRun, fillExactly, MAX_RUN_CHUNKS, type RunStore, type StoredRun, type ValueStore } from './chunk-store.ts'
+import { checkRun, MAX_RUN_CHUNKS, type RunStore, type StoredRun, type ValueStore } from './chunk-store.ts'
 import { RunIndex } from './run-index.ts'
 
 const DATABASE = 'tributary'
@@ -14,12 +14,12 @@ const BLOB_FROM = 256 * KiB
 /** The key says all that an index needs, so that opening a swarm reads keys alone. */
 type RunKey = [swarm: InfoHash, first: number, after: number]
 
-interface RunRecord {
+export interface RunRecord {
   readonly chunkSize: number
   readonly data: Blob | Uint8Array<ArrayBuffer>
 }
 
-interface Schema extends DBSchema {
+export interface Schema extends DBSchema {
   runs: { key: RunKey; value: RunRecord }
   swarms: { key: InfoHash; value: { usedAt: number } }
   values: { key: string; value: unknown }
@@ -42,7 +42,7 @@ export async function openIndexedDb(): Promise<IndexedDbStores> {
 }
 
 /** Keeps one connection open, and opens another when the browser has closed it. */
-class Connection {
+export class Connection {
   #open: Promise<IDBPDatabase<Schema>> | undefined
 
   get(): Promise<IDBPDatabase<Schema>> {
@@ -85,15 +85,15 @@ class Connection {
   }
 }
 
-class IndexedDbStore implements RunStore {
-  readonly #connection: Connection
+export class IndexedDbStore implements RunStore {
+  protected readonly connection: Connection
 
   constructor(connection: Connection) {
-    this.#connection = connection
+    this.connection = connection
   }
 
   runs(swarm: InfoHash): Promise<readonly ChunkSpan[]> {
-    return this.#connection.use(async (db) => {
+    return this.connection.use(async (db) => {
       const keys = await db.getAllKeys('runs', IDBKeyRange.bound([swarm], [swarm, []]))
       return keys.map(spanOfKey)
     })
@@ -108,7 +108,7 @@ class IndexedDbStore implements RunStore {
   }
 
   readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]> {
-    return this.#connection.use(async (db) => {
+    return this.connection.use(async (db) => {
       const tx = db.transaction('runs')
       const keys = (await tx.store.getAllKeys(nearby(swarm, chunks))).filter(
         ([, first, after]) => first < chunks.after && after > chunks.first,
@@ -124,19 +124,11 @@ class IndexedDbStore implements RunStore {
   async write(swarm: InfoHash, first: ChunkIndex, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     checkRun(chunks)
     const span = { first, after: (first + chunks.length) as ChunkIndex }
-    await withQuota(() => this.#connection.use((db) => putRun(db, swarm, span, chunks)))
-  }
-
-  async merge(swarm: InfoHash, chunks: ChunkSpan): Promise<void> {
-    const runs = await this.readRuns(swarm, chunks)
-    const spans = runs.map((run) => run.chunks)
-    if (runs.length < 2 || !fillExactly(spans, chunks)) return
-    const merged = { chunkSize: runs[0]?.chunkSize ?? 0, data: new Blob(runs.map((run) => run.data)) }
-    await withQuota(() => this.#connection.use((db) => replaceRuns(db, swarm, spans, chunks, merged)))
+    await withQuota(() => this.connection.use((db) => putRun(db, swarm, span, chunks)))
   }
 
   swarms(): Promise<readonly InfoHash[]> {
-    return this.#connection.use(async (db) => {
+    return this.connection.use(async (db) => {
       const tx = db.transaction('swarms')
       const [keys, uses] = await Promise.all([tx.store.getAllKeys(), tx.store.getAll()])
       const usedAt = new Map(keys.map((key, i) => [key, uses[i]?.usedAt ?? 0]))
@@ -145,7 +137,7 @@ class IndexedDbStore implements RunStore {
   }
 
   touch(swarm: InfoHash): Promise<void> {
-    return this.#connection.use(async (db) => {
+    return this.connection.use(async (db) => {
       const tx = db.transaction('swarms', 'readwrite', { durability: 'relaxed' })
       const known = await tx.store.getKey(swarm)
       if (known !== undefined) await tx.store.put({ usedAt: Date.now() }, swarm)
@@ -154,7 +146,7 @@ class IndexedDbStore implements RunStore {
   }
 
   drop(swarm: InfoHash): Promise<void> {
-    return this.#connection.use(async (db) => {
+    return this.connection.use(async (db) => {
       const tx = db.transaction(['runs', 'swarms'], 'readwrite', { durability: 'relaxed' })
       await Promise.all([
         tx.objectStore('runs').delete(IDBKeyRange.bound([swarm], [swarm, []])),
@@ -165,7 +157,7 @@ class IndexedDbStore implements RunStore {
   }
 
   close(): void {
-    this.#connection.close()
+    this.connection.close()
   }
 }
 
@@ -213,29 +205,12 @@ async function putRun(
   await Promise.all([work(), tx.done])
 }
 
-/** One transaction: looks whether the records are still the same ones, and puts one in their place. */
-async function replaceRuns(
-  db: IDBPDatabase<Schema>,
-  swarm: InfoHash,
-  spans: readonly ChunkSpan[],
-  chunks: ChunkSpan,
-  merged: RunRecord,
-): Promise<void> {
-  const tx = db.transaction('runs', 'readwrite', { durability: 'relaxed' })
-  const range = IDBKeyRange.bound([swarm, chunks.first], [swarm, chunks.after], false, true)
-  const work = async () => {
-    const keys = await tx.store.getAllKeys(range)
-    if (keys.length !== spans.length || !fillExactly(keys.map(spanOfKey), chunks)) return
-    await Promise.all([tx.store.delete(range), tx.store.put(merged, [swarm, chunks.first, chunks.after])])
-  }
-  await Promise.all([work(), tx.done])
-}
-
-async function withQuota(write: () => Promise<void>): Promise<void> {
+/** @throws QuotaExceeded when the browser has no room */
+export async function withQuota(write: () => Promise<void>): Promise<void> {
   try {
     await write()
   } catch (error) {
-    if (isNamed(error, 'QuotaExceededError')) throw new QuotaExceeded('the browser has no room', { cause: error })
+    if (isNamed(error, 'QuotaExceededError')) throw new QuotaExceeded('no room', { cause: error })
     throw error
   }
 }
@@ -257,7 +232,7 @@ function nearby(swarm: InfoHash, chunks: ChunkSpan): IDBKeyRange {
   return IDBKeyRange.bound([swarm, chunks.first - MAX_RUN_CHUNKS], [swarm, chunks.after], false, true)
 }
 
-function spanOfKey([, first, after]: RunKey): ChunkSpan {
+export function spanOfKey([, first, after]: RunKey): ChunkSpan {
   return { first: first as ChunkIndex, after: after as ChunkIndex }
 }
 

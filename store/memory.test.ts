@@ -1,5 +1,5 @@
 import { test } from 'node:test'
-import { chunkStoreContract, runStoreContract } from './chunk-store.contract.ts'
+import { chunkStoreContract, mergingStoreContract } from './chunk-store.contract.ts'
 import { openMemoryStore } from './memory.ts'
 
 for (const { name, run } of chunkStoreContract) {
@@ -9,7 +9,7 @@ for (const { name, run } of chunkStoreContract) {
   })
 }
 
-for (const { name, run } of runStoreContract)
+for (const { name, run } of mergingStoreContract)
   test(`memory: ${name}`, async () => {
     const shared = openMemoryStore()
     await run({ open: async () => shared })

@@ -1,14 +1,14 @@
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
-import { checkRun, fillExactly, type RunStore, type StoredRun, type ValueStore } from './chunk-store.ts'
+import { checkRun, fillExactly, type MergingStore, type StoredRun, type ValueStore } from './chunk-store.ts'
 import { RunIndex } from './run-index.ts'
 
 /**
  * Chunks in memory: for tests, and for visitors whose browser refuses IndexedDB.
  * @param capacity bytes; a write beyond it throws QuotaExceeded
  */
-export function openMemoryStore(capacity = Number.POSITIVE_INFINITY): RunStore {
+export function openMemoryStore(capacity = Number.POSITIVE_INFINITY): MergingStore {
   return new MemoryStore(capacity)
 }
 
@@ -28,7 +28,7 @@ interface Shelf {
   readonly runs: Map<ChunkIndex, StoredRun & { readonly data: Uint8Array<ArrayBuffer> }>
 }
 
-class MemoryStore implements RunStore {
+class MemoryStore implements MergingStore {
   /** In order of use, the least recent first. */
   readonly #shelves = new Map<InfoHash, Shelf>()
   readonly #capacity: number

@@ -83,14 +83,13 @@ export function responseInit({ file, head, part, downloadName }: AnswerShape): R
   headers.set('content-length', String(end - start))
   if (part) headers.set('content-range', contentRange(part, file.size))
   if (downloadName !== undefined) headers.set('content-disposition', disposition(head, downloadName, file.path))
-  return { status: part ? 206 : 200, statusText: part ? 'Partial Content' : 'OK', headers }
+  return { status: part ? 206 : 200, headers }
 }
 
 /** The answer to a range that lies past the end. */
 export function unsatisfiable(file: ManifestFile): Response {
   return new Response(null, {
     status: 416,
-    statusText: 'Range Not Satisfiable',
     headers: { 'content-range': unsatisfiedRange(file.size) },
   })
 }

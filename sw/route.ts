@@ -4,11 +4,9 @@ import { DOWNLOAD_PARAMETER } from '../protocol/bridge.ts'
 const EXCLUDED_DESTINATIONS = new Set<string>([
   'audioworklet',
   'font',
-  'frame',
   'json',
   'manifest',
   'paintworklet',
-  'report',
   'script',
   'serviceworker',
   'sharedworker',

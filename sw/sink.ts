@@ -49,6 +49,7 @@ export class ChunkSink {
     this.#events = events
   }
 
+  /** Bytes that wait to be written. */
   get pendingBytes(): number {
     return this.#pendingBytes
   }

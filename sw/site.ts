@@ -102,7 +102,7 @@ export class Site {
     const response = await fetch(new URL(MANIFEST_NAME, this.root), { cache: 'no-cache', signal })
     if (response.status >= 500 || response.status === 429) return
     if (!response.ok) return await this.#forget()
-    if (Number(response.headers.get('content-length')) > MAX_MANIFEST_BYTES) return this.#reject('manifest too large')
+    if (Number(response.headers.get('content-length')) > MAX_MANIFEST_BYTES) return this.#reject('too large')
     const text = await response.text()
     if (text === this.#text) return
     this.#use(text)

@@ -124,7 +124,7 @@ export class SwarmCache {
 
   /** Checks a slot that is full, and makes it whole or lost. @throws when its hash cannot be had */
   async settle(file: ManifestFile, chunk: ChunkIndex, slot: ChunkSlot): Promise<boolean> {
-    if (this.#checkingBytes > MAX_CHECKING_BYTES) throw new IntegrityError('too much waits to be verified')
+    if (this.#checkingBytes > MAX_CHECKING_BYTES) throw new IntegrityError('too much to verify')
     this.#checkingBytes += slot.length
     const good = await this.#verify(file, chunk, slot.bytes).finally(() => {
       this.#checkingBytes -= slot.length

@@ -32,7 +32,7 @@ function describeState(state) {
   if (state.manifest === 'broken') return ['plain', 'The list of files cannot be read: plain HTTP']
   if (state.mode === 'shadow') return ['on', 'Only watching: all bytes from the server']
   const files = state.files === undefined ? '' : `, ${state.files} files listed`
-  return ['on', `Worker on${files}${state.store === 'memory' ? ', cache in memory only' : ''}`]
+  return ['on', `Worker on${files}${state.store === 'none' ? ' but nothing can be stored: plain HTTP' : ''}`]
 }
 
 function showFigures({ bytes, peers }) {

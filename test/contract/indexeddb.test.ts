@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { chunkStoreContract, runStoreContract } from '../../store/chunk-store.contract.ts'
+import { chunkStoreContract, mergingStoreContract } from '../../store/chunk-store.contract.ts'
 import { openChromium } from '../harness/chromium.ts'
 import { openFirefox } from '../harness/firefox.ts'
 import { openSite } from '../harness/site.ts'
 import type { Tab } from '../harness/tab.ts'
 
-const cases = [...chunkStoreContract, ...runStoreContract]
+const cases = [...chunkStoreContract, ...mergingStoreContract]
 const pageSource = fileURLToPath(new URL('page.ts', import.meta.url))
 
 async function contractFiles() {

@@ -1,5 +1,6 @@
-import { chunkStoreContract, runStoreContract } from '../../store/chunk-store.contract.ts'
+import { chunkStoreContract, mergingStoreContract } from '../../store/chunk-store.contract.ts'
 import { openIndexedDb } from '../../store/indexeddb.ts'
+import { openMergingIndexedDb } from '../../store/indexeddb-merge.ts'
 
 // The page side of the contract test: runs one case of the shared contract on this browser's IndexedDB.
 
@@ -33,8 +34,8 @@ async function openSmall(capacity: number) {
 const rest = () => new Promise((resolve) => setTimeout(resolve, 50))
 
 window.runCase = async (name) => {
-  const wholeRecords = runStoreContract.find((one) => one.name === name)
-  if (wholeRecords) return await wholeRecords.run(setup)
+  const merging = mergingStoreContract.find((one) => one.name === name)
+  if (merging) return await merging.run({ open: openMergingIndexedDb })
   const found = chunkStoreContract.find((one) => one.name === name)
   if (!found) throw new Error(`no case is called ${name}`)
   await found.run(window.limitStorage ? { ...setup, openSmall } : setup)
