@@ -21,11 +21,19 @@ export class Cleanup {
 
   /** Puts away all that is still there. */
   static async everything(): Promise<void> {
-    for (const cleanup of [...open].reverse()) await cleanup.#putAway()
+    for (const cleanup of [...open].reverse()) await cleanup.#putAway().catch((error) => console.error(error))
   }
 
   async #putAway(): Promise<void> {
-    for (const step of this.#steps.splice(0).reverse()) await step()
+    const failures: unknown[] = []
+    for (const step of this.#steps.splice(0).reverse()) {
+      try {
+        await step()
+      } catch (error) {
+        failures.push(error) // the other steps stand alone
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be put away')
   }
 }
 
