@@ -228,12 +228,26 @@ export class Signalling {
     if (pending === undefined) return
     this.#pending.delete(offerId)
     pending.cancelExpiry()
+    this.#yieldTo(peerId)
     if (!this.#welcomes(peerId)) {
       pending.offer.abandon()
       return
     }
     pending.offer.accept(sdp)
     void this.#connect(pending.offer, peerId, true)
+  }
+
+  /**
+   * Both sides offered and answered each other at the same moment: the connection that the smaller peer id made is
+   * kept, so that both give up the same one.
+   */
+  #yieldTo(peerId: PeerId): void {
+    if (this.#options.peerId > peerId) return
+    for (const [negotiation, other] of this.#connecting) {
+      if (other !== peerId) continue
+      this.#connecting.delete(negotiation)
+      negotiation.abandon()
+    }
   }
 
   async #answer(peerId: PeerId, offerId: OfferId, offerSdp: string): Promise<void> {

@@ -10,7 +10,6 @@ import { FileNotes } from './file-notes.ts'
 import { Lifetime } from './lifetime.ts'
 import { MeshClient } from './mesh-client.ts'
 import type { OriginAnswer } from './origin.ts'
-import { OriginRate } from './origin-rate.ts'
 import { PATIENCE, type Patience } from './patience.ts'
 import { Playbacks } from './playbacks.ts'
 import { targetOf, unnamed } from './route.ts'
@@ -52,10 +51,11 @@ export class Accelerator {
   readonly #settings: Settings
   readonly #totals: Totals
   readonly #notes: FileNotes
-  readonly #rate: OriginRate
   readonly #sink: ChunkSink
   readonly #cursors = new MediaCursors()
   readonly #sessions = new Map<InfoHash, Promise<SwarmSession>>()
+  /** Swarms that have, or once had, chunks in the store. */
+  readonly #stored = new Set<InfoHash>()
   /** Sessions that are open by now. */
   readonly #open = new Map<InfoHash, SwarmSession>()
 
@@ -67,7 +67,6 @@ export class Accelerator {
     this.#storeKind = stores.kind
     this.#settings = new Settings(stores.values)
     this.#totals = new Totals(stores.values, host.statsChanged)
-    this.#rate = new OriginRate(stores.values)
     this.#notes = new FileNotes(stores.values, (fallback) => this.#fellBack(fallback))
     this.site = new Site(host.siteRoot, stores.values, {
       broken: (problem) => this.#fellBack({ reason: 'manifest-broken', detail: String(problem) }),
@@ -78,6 +77,7 @@ export class Accelerator {
     this.mesh = new MeshClient({ broadcast: host.broadcast, uploaded, changed: host.statsChanged }, patience)
     this.#sink = new ChunkSink(stores.chunks, {
       stored: (swarm, chunks) => {
+        this.#stored.add(swarm)
         this.#open.get(swarm)?.cache.stored(chunks)
         this.mesh.stored(swarm, chunks)
       },
@@ -94,7 +94,7 @@ export class Accelerator {
     const accelerator = new Accelerator(host, stores ?? (await openStores()), patience)
     // Settings and counters that cannot be read are as good as none.
     const { site } = accelerator
-    const remembered = [accelerator.#settings, accelerator.#totals, accelerator.#rate, site]
+    const remembered = [accelerator.#settings, accelerator.#totals, site, { load: () => accelerator.#listStored() }]
     const loading = remembered.map((part) => withDeadline(part.load(), patience.store))
     await Promise.allSettled(loading)
     return accelerator
@@ -121,7 +121,6 @@ export class Accelerator {
         answered: (file, origin) => this.#originAnswered(listing.swarm, file, origin),
         served: (bytes) => this.#totals.add('cache', bytes),
         received: (bytes) => this.#totals.add('origin', bytes),
-        passesBy: (bytes) => this.#rate.passesBy(bytes),
         streaming: () => this.#host.streaming(),
       },
     )
@@ -194,8 +193,15 @@ export class Accelerator {
   }
 
   async #prepare({ swarm, file }: Listing): Promise<SwarmSession> {
-    const [session] = await Promise.all([this.#session(swarm), this.#notes.load(swarm, file)])
-    return session
+    const noted = this.#notes.load(swarm, file)
+    // Of a swarm that was never stored there is mostly nothing to know: its first byte does not wait for the store.
+    if (!this.#stored.has(swarm.infoHash)) this.lifetime.track(noted)
+    else await noted
+    return await this.#session(swarm)
+  }
+
+  async #listStored(): Promise<void> {
+    for (const infoHash of await this.#store.swarms()) this.#stored.add(infoHash)
   }
 
   #session(swarm: SwarmManifest): Promise<SwarmSession> {
@@ -212,6 +218,7 @@ export class Accelerator {
     const cache = await SwarmCache.open({
       swarm,
       store: this.#store,
+      isNew: !this.#stored.has(swarm.infoHash),
       patience: this.#patience,
       verifier: () => hashes.verifier(),
       verified: (from, file, chunk, slot) => {
@@ -231,7 +238,6 @@ export class Accelerator {
       mesh: this.mesh,
       patience: this.#patience,
       received: (bytes) => this.#totals.add('origin', bytes),
-      measured: (bytes, ms) => this.lifetime.track(this.#rate.note(bytes, ms)),
       answered: (file, origin) => this.#originAnswered(swarm, file, origin),
       extend: (work) => this.lifetime.track(work),
     })
@@ -243,9 +249,14 @@ export class Accelerator {
   /** Joins the swarm, to fetch and to serve. Not waited for. */
   #takePart({ cache, hashes }: SwarmSession): void {
     const mesh = this.site.manifest?.mesh
-    this.lifetime.track(this.#store.touch(cache.swarm.infoHash))
+    const { swarm } = cache
+    const later = nextTask() // the answer's own request to the origin goes first
+    this.lifetime.track(later.then(() => this.#store.touch(swarm.infoHash)))
     if (!mesh || mesh.announce.length === 0) return
-    this.mesh.join(cache.swarm.infoHash, async () => ticketFor(cache.swarm, await hashes.bytes(), mesh, this.site.root))
+    this.mesh.join(swarm.infoHash, async () => {
+      await later
+      return ticketFor(swarm, await hashes.bytes(), mesh, this.site.root)
+    })
   }
 
   #originAnswered(swarm: SwarmManifest, file: ManifestFile, origin: OriginAnswer): void {
@@ -281,6 +292,10 @@ export class Accelerator {
   #fellBack(fallback: Fallback): void {
     this.#host.broadcast({ tributary: 'fallback', fallback })
   }
+}
+
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve))
 }
 
 /** What is made here unless it is handed in. */

@@ -111,7 +111,8 @@ async function play(owner: { after(cleanUp: () => void): void }, visit: Visit): 
   )
   const stays = readers.every(({ leaves }) => !leaves)
   const missing = size - held.reduce((sum, chunk) => sum + Math.min(CHUNK, size - chunk * CHUNK), 0)
-  if (stays) assert.ok(site.origin.sentOf('a.bin') <= missing, 'a chunk came twice from the origin')
+  // What was under way when the last reader had enough is not counted: nobody received it.
+  if (stays) assert.ok(site.accelerator.stats().bytes.origin <= missing, 'a chunk came twice from the origin')
 }
 
 test('any visit', { timeout: 110_000 }, async (t) => {

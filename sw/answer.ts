@@ -46,8 +46,6 @@ export interface AnswerContext {
   answered(file: ManifestFile, answer: OriginAnswer): void
   served(bytes: number): void
   received(bytes: number): void
-  /** Whether the origin is so fast that an answer of so many bytes had better pass untouched. */
-  passesBy(bytes: number): boolean
   /** A streamed answer has begun; call the result when it is over. */
   streaming(): () => void
 }
@@ -161,11 +159,14 @@ async function answerAsItComes(
   const { cache, supply } = session
   const first = chunkAt(file, span.start)
   const lead = span.start - bytesOfChunk(file, first).start
-  if (supply.startsAtOrigin(demand)) {
-    const isApart = lead > MAX_LEAD_BYTES && span.end - span.start <= MAX_APART_BYTES
-    if (isApart) return await answerFromOrigin(asked, context, span, part, true)
-    const untouched = !demand.media && target.downloadName === undefined && context.passesBy(span.end - span.start)
-    if (untouched) return await answerFromOrigin(asked, context, span, part, false)
+  const startsHere = supply.startsAtOrigin(demand)
+  const slot = cache.slot(first)
+  // A transfer for somebody else may be slow or paused, and far from where this reader begins.
+  const isBehind = slot?.source === 'origin' && slot.state === 'filling' && lead - slot.filled > MAX_LEAD_BYTES
+  const isShort = span.end - span.start <= MAX_APART_BYTES
+  if (isShort && (isBehind || (startsHere && lead > MAX_LEAD_BYTES)))
+    return await answerFromOrigin(asked, context, span, part)
+  if (startsHere) {
     const refused = await supply.ask(demand, first, (origin, stretch) => {
       // An origin without ranges: what it would send anyway, it sends itself.
       const isOther = origin.kind !== 'bytes' || origin.span.start !== stretch.start
@@ -214,23 +215,18 @@ async function rawRest(demand: Demand, end: number, { validator }: SpanReader): 
   return undefined
 }
 
-/**
- * The origin's own response to exactly this span.
- * @param keep whether whole chunks that pass by are kept; the browser hands on faster what nobody looks at
- */
+/** The origin's own response to exactly this span; whole chunks that pass by are kept. */
 async function answerFromOrigin(
   asked: Asked,
   context: AnswerContext,
   span: ByteSpan,
   part: ByteSpan | undefined,
-  keep: boolean,
 ): Promise<Response> {
   const { file, session, target, request } = asked
   const origin = await askOrigin({ url: target.url, credentials: request.credentials, file, span: part && span })
   const length = origin.kind === 'bytes' ? origin.span.end - origin.span.start : 0
   if (origin.kind !== 'bytes' || length > span.end - span.start) return await handOn(asked, context, origin)
-  if (keep) session.supply.keep(file, { ...origin, response: origin.response.clone() })
-  else context.received(length)
+  session.supply.keep(file, { ...origin, response: origin.response.clone() })
   return ownAnswer(asked, origin.response)
 }
 

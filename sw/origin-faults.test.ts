@@ -86,6 +86,15 @@ test('an origin that takes the next request and says nothing is asked anew', asy
   assert.equal(digestOf(await bytesOf(site.respond('a.bin'))), digestOf(bytes))
 })
 
+test('an origin that does not answer the first request holds up nobody for ever', async (t) => {
+  const bytes = madeUp(200 * KiB)
+  const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes } }, patience: { origin: 200 } })
+  site.origin.fault = inTurn('a.bin', { hold: new Promise(() => {}) })
+  const [first, second] = await Promise.allSettled([bytesOf(site.respond('a.bin')), bytesOf(site.respond('a.bin'))])
+  assert.equal(first.status, 'rejected', 'before the first byte: the request goes to the origin as it is')
+  assert.ok(second.status === 'fulfilled' && digestOf(second.value) === digestOf(bytes))
+})
+
 test('an origin without ranges sends the whole file once', async (t) => {
   const bytes = madeUp(18 * MiB)
   const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes, chunkSize: MiB } } })

@@ -26,8 +26,6 @@ export interface OriginRunOptions {
   /** Milliseconds of silence after which the run gives up. */
   readonly patience: number
   readonly received: (bytes: number) => void
-  /** Told at the end how many bytes came in how many milliseconds, pauses left out. */
-  readonly measured: (bytes: number, ms: number) => void
 }
 
 /** One origin response on its way into slots. It owns the chunk it is at, and claims the next one when it gets there. */
@@ -39,7 +37,6 @@ export class OriginRun {
   #slot: ChunkSlot | undefined
   #chunk: ChunkIndex
   #stopped = false
-  #pausedMs = 0
   /** Settles when all chunks that came whole are verified. */
   #checked: Promise<unknown> = Promise.resolve()
   /** Settles when the run is over; never rejects. */
@@ -92,8 +89,6 @@ export class OriginRun {
   }
 
   async #run(): Promise<void> {
-    const begun = performance.now()
-    const start = this.#position
     try {
       while (!this.#stopped && this.#position < this.end && (await this.#mayGoOn())) {
         const { done, value } = await withDeadline(this.#reader.read(), this.#options.patience)
@@ -106,7 +101,6 @@ export class OriginRun {
       // The connection broke or fell silent: readers see the lost slot, and go on from the bytes that did arrive.
     } finally {
       this.stop()
-      this.#options.measured(this.#position - start, performance.now() - begun - this.#pausedMs)
     }
   }
 
@@ -114,14 +108,11 @@ export class OriginRun {
   async #mayGoOn(): Promise<boolean> {
     const { demands, file } = this.#options
     if (!demands) return true
-    if (demands.wants(file, this.#position)) return true
-    const pausedAt = performance.now()
     const giveUpAt = Date.now() + MAX_PAUSE_MS
     while (!this.#slot?.waiting && !demands.wants(file, this.#position)) {
       if (this.#stopped || !demands.anyOn(file) || Date.now() >= giveUpAt) return false
       await demands.change(giveUpAt - Date.now())
     }
-    this.#pausedMs += performance.now() - pausedAt
     return true
   }
 

@@ -15,11 +15,34 @@ async function digest(response: Promise<Response>): Promise<string> {
   return digestOf(new Uint8Array(await (await response).arrayBuffer()))
 }
 
+/** The caches that are opened from now on. */
+function opened(t: TestContext): SwarmCache[] {
+  const caches: SwarmCache[] = []
+  const { open } = SwarmCache
+  t.mock.method(SwarmCache, 'open', async (options: Parameters<typeof open>[0]) => {
+    const cache = await open(options)
+    caches.push(cache)
+    return cache
+  })
+  return caches
+}
+
 test('any number of readers at once costs each byte once', async (t) => {
   const bytes = madeUp(3 * MiB + 1)
   const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes, chunkSize: 128 * KiB } } })
   const readers = Array.from({ length: 8 }, () => digest(site.respond('a.bin')))
   assert.deepEqual(new Set(await Promise.all(readers)), new Set([digestOf(bytes)]))
+  assert.equal(site.origin.sentOf('a.bin'), bytes.length)
+})
+
+test('a reader a little ahead of a transfer waits for it', async (t) => {
+  const bytes = madeUp(900 * KiB)
+  const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes } } })
+  const [whole, end] = await Promise.all([
+    digest(site.respond('a.bin')),
+    digest(site.respond('a.bin', { headers: { range: 'bytes=-1000' } })),
+  ])
+  assert.deepEqual([whole, end], [digestOf(bytes), digestOf(bytes.subarray(-1000))])
   assert.equal(site.origin.sentOf('a.bin'), bytes.length)
 })
 
@@ -52,13 +75,13 @@ test('a reader that leaves ends its request, and nobody asks for it again', asyn
 test('a part far into a chunk that somebody else has paused is not held up', async (t) => {
   const bytes = madeUp(16 * MiB)
   const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes, chunkSize: 16 * MiB } } })
+  site.origin.fault = ({ range }) => (range === 'bytes=0-16777215' ? { stallAfter: MiB } : undefined)
   const paused = (await site.respond('a.bin')).body?.getReader()
   await paused?.read()
   const range = `bytes=${15 * MiB}-${15 * MiB + 999}`
-  assert.equal(
-    await digest(site.respond('a.bin', { headers: { range } })),
-    digestOf(bytes.subarray(15 * MiB, 15 * MiB + 1000)),
-  )
+  const part = await digest(site.respond('a.bin', { headers: { range } }))
+  assert.equal(part, digestOf(bytes.subarray(15 * MiB, 15 * MiB + 1000)))
+  assert.equal(site.origin.requestsOf('a.bin').at(-1)?.range, range, 'and asks for nothing else')
   await paused?.cancel()
 })
 
@@ -81,19 +104,13 @@ test('a store that is full costs no memory: chunks that were read before they we
   })
   // Nothing can be verified before the reader has passed.
   site.origin.fault = ({ path }) => (path.startsWith('chunks/') ? { hold } : undefined)
-  const opened: SwarmCache[] = []
-  const open = SwarmCache.open
-  t.mock.method(SwarmCache, 'open', async (options: Parameters<typeof open>[0]) => {
-    const cache = await open(options)
-    opened.push(cache)
-    return cache
-  })
+  const caches = opened(t)
   const body = (await site.respond('a.bin')).body?.getReader()
   let got = 0
   while (got < 5 * MiB) got += (await body?.read())?.value?.length ?? Number.NaN
   goOn()
   while (site.accelerator.stats().chunks[0]?.sources[0] !== 3) await new Promise(setImmediate)
-  const [cache] = opened
+  const [cache] = caches
   assert.ok(cache)
   const whole = () =>
     [...cache.slots({ first: 0 as ChunkIndex, after: 8 as ChunkIndex })].filter(([, slot]) => slot.state === 'whole')
@@ -110,7 +127,6 @@ test('a store that fails in the middle is passed by', async (t) => {
     () => new Promise<never>(() => {}),
   ]) {
     await site.cache('a.bin', [0, 1, 2, 10, 11])
-    await site.reopen()
     const { readRuns } = chunks
     chunks.readRuns = fail
     assert.equal(await digest(site.respond('a.bin')), digestOf(bytes))
@@ -125,7 +141,6 @@ test('a whole cached file whose store hangs comes from the origin', async (t) =>
   const chunks = openMemoryStore()
   const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes } }, chunks, patience: { store: 100 } })
   await site.cache('a.bin', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-  await site.reopen()
   chunks.readRuns = () => new Promise(() => {})
   assert.equal(await digest(site.respond('a.bin')), digestOf(bytes))
 })
@@ -157,7 +172,9 @@ test('chunks that are given up to make room are fetched again by whoever reads t
 
 test('broken transfers are kept up to a bound', async (t) => {
   const bytes = madeUp(64 * MiB)
+  const caches = opened(t)
   const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes, chunkSize: 4 * MiB } } })
+  site.origin.fault = ({ path }) => (path === 'a.bin' ? { stallAfter: MiB } : undefined)
   for (let chunk = 0; chunk < 16; chunk++) {
     const range = `bytes=${chunk * 4 * MiB}-`
     const body = (await site.respond('a.bin', { headers: { range } })).body?.getReader()
@@ -165,6 +182,9 @@ test('broken transfers are kept up to a bound', async (t) => {
     await body?.cancel()
     await site.accelerator.lifetime.idle()
   }
+  const all = { first: 0 as ChunkIndex, after: 16 as ChunkIndex }
+  const lost = [...(caches[0]?.slots(all) ?? [])].filter(([, { state }]) => state === 'lost')
+  assert.ok(lost.length > 0 && lost.length <= 9, `${lost.length} chunks of 4 MiB`)
   assert.equal(site.streaming, 0)
 })
 

@@ -4,13 +4,13 @@ import { type ChunkIndex, type InfoHash, MiB } from '../protocol/units.ts'
 import { MAX_RUN_CHUNKS, type RunStore } from '../store/chunk-store.ts'
 
 /** A run of this size is written at once: larger records are read faster, but then more waits in memory. */
-const RUN_BYTES = 8 * MiB
+const RUN_BYTES = 4 * MiB
 
 /** A shorter run is written after this long, so that a slow transfer is shared while it goes on. */
 const LINGER_MS = 250
 
 /** Verified chunks that wait to be written. Beyond it chunks pass by unstored: storing never slows the reader. */
-const MAX_PENDING_BYTES = 24 * MiB
+const MAX_PENDING_BYTES = 16 * MiB
 
 /** After a write failed, or found no room and none could be made, nothing is stored for this long. */
 const FULL_PAUSE_MS = 60_000

@@ -121,7 +121,6 @@ test('a new version forgets all of the old one', async (t) => {
 test('a manifest that names another version in the middle of an answer', async (t) => {
   const { site, look } = await open(t)
   await site.cache('a.bin', [0, 1, 2])
-  await site.reopen()
   let goOn = () => {}
   const hold = new Promise<void>((resolve) => {
     goOn = resolve
@@ -139,7 +138,6 @@ test('a manifest that names another version in the middle of an answer', async (
 test('clear() in the middle of an answer', async (t) => {
   const { site } = await open(t)
   await site.cache('a.bin', [0, 1, 2])
-  await site.reopen()
   let goOn = () => {}
   const hold = new Promise<void>((resolve) => {
     goOn = resolve

@@ -6,7 +6,7 @@ import type { SpanReader } from './span-reader.ts'
 const ABANDONED_MS = 10 * 60_000
 
 /** Bytes that wait in the stream beyond what the reader asked for. */
-const QUEUE_BYTES = 4 * MiB
+const QUEUE_BYTES = 1 * MiB
 
 export interface StreamOptions {
   readonly reader: SpanReader

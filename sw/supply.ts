@@ -47,8 +47,6 @@ export interface SupplyContext {
   readonly patience: Patience
   /** Bytes came from the origin. */
   received(bytes: number): void
-  /** The origin brought so many bytes in so many milliseconds. */
-  measured(bytes: number, ms: number): void
   /** The origin answered a request of ours. */
   answered(file: ManifestFile, answer: OriginAnswer): void
   /** Keeps the worker alive while `work` runs. */
@@ -104,19 +102,13 @@ export class Supply {
   /**
    * Asks the origin for a stretch that begins with `chunk`, or where an earlier transfer of it broke off.
    * @param take does with the answer what is to be done; until then nobody else asks for these chunks
-   * @param patience milliseconds to wait for the answer; for ever unless told
-   * @throws TypeError when the origin cannot be reached
+   * @throws TypeError when the origin cannot be reached, AbortError when it does not answer in time
    */
-  async ask<T>(
-    demand: Demand,
-    chunk: ChunkIndex,
-    take: (answer: OriginAnswer, asked: ByteSpan) => T,
-    patience?: number,
-  ): Promise<T> {
+  async ask<T>(demand: Demand, chunk: ChunkIndex, take: (answer: OriginAnswer, asked: ByteSpan) => T): Promise<T> {
     const span = this.#originSpan(demand, chunk)
-    const taken = askOrigin({ ...demand.access, file: demand.file, span, patience }).then((answer) =>
-      take(answer, span),
-    )
+    const patience = this.#context.patience.origin
+    const asked = askOrigin({ ...demand.access, file: demand.file, span, patience })
+    const taken = asked.then((answer) => take(answer, span))
     const asking = { chunks: chunksCovering(demand.file, span), taken: taken.catch(() => undefined) }
     this.#asking.add(asking)
     try {
@@ -135,7 +127,7 @@ export class Supply {
     answer: OriginAnswer & { kind: 'bytes' },
     end: number,
   ): OriginRun {
-    const { cache, received, measured, extend, patience } = this.#context
+    const { cache, received, extend, patience } = this.#context
     this.#context.answered(file, answer)
     // An origin without ranges sends the whole file, and could not be asked for the rest.
     const isWhole = answer.response.status === 200
@@ -149,7 +141,6 @@ export class Supply {
       version: versionOf(answer.head),
       patience: patience.origin,
       received,
-      measured,
     })
     this.#runs.add(run)
     extend(run.done.then(() => this.#runs.delete(run)))
@@ -187,7 +178,8 @@ export class Supply {
       const run = await this.#startRun(demand, chunk)
       if (run) await this.#firstBytes(run)
       const isHere = !cache.isFree(chunk) || cache.leftover(chunk) > before
-      if (isHere || cache.slot(chunk)?.mismatched) return
+      // A run that brings something and is not here yet is no failure.
+      if (isHere || cache.slot(chunk)?.mismatched || this.#runTo(demand.file, chunk)) return
     }
     throw new OriginFailed(`the origin does not bring ${demand.file.path}`)
   }
@@ -204,7 +196,7 @@ export class Supply {
     if (running) return running
     const take = (answer: OriginAnswer, asked: ByteSpan) =>
       answer.kind === 'bytes' && answer.span.start === asked.start ? this.adopt(demand, answer, asked.end) : answer
-    const taken = await this.ask(demand, chunk, take, this.#context.patience.origin).catch(() => undefined)
+    const taken = await this.ask(demand, chunk, take).catch(() => undefined)
     if (!taken || taken instanceof OriginRun) return taken
     taken.response.body?.cancel().catch(() => {})
     this.#context.answered(demand.file, taken)

@@ -27,6 +27,8 @@ export interface CacheEvents {
 export interface CacheOptions extends CacheEvents {
   readonly swarm: SwarmManifest
   readonly store: RunStore
+  /** Whether nothing of the swarm is stored, so that nobody need look. */
+  readonly isNew: boolean
   readonly patience: Patience
   /** Loads what is needed to verify; called for each chunk, so it remembers. */
   verifier(): Promise<ChunkVerifier>
@@ -65,7 +67,8 @@ export class SwarmCache {
   }
 
   static async open(options: CacheOptions): Promise<SwarmCache> {
-    return new SwarmCache(options, new RunIndex(await options.store.runs(options.swarm.infoHash)))
+    const { isNew, store, swarm } = options
+    return new SwarmCache(options, new RunIndex(isNew ? [] : await store.runs(swarm.infoHash)))
   }
 
   /** The chunk on its way in, or waiting to be stored. */

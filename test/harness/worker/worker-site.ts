@@ -147,7 +147,7 @@ export class WorkerSite {
     return this.accelerator.respond(this.request(path, init), 'page')
   }
 
-  /** Puts chunks of a file into the store, as an earlier visit would have. */
+  /** Puts chunks of a file into the store, as an earlier visit would have, and starts a new worker. */
   async cache(path: string, chunks: readonly number[]): Promise<void> {
     const { file, swarm } = this.#listing(path)
     const bytes = this.#options.files[path]?.bytes ?? new Uint8Array()
@@ -155,6 +155,7 @@ export class WorkerSite {
       const part = bytes.slice(chunk * file.chunkSize, (chunk + 1) * file.chunkSize)
       await this.chunks.write(swarm.infoHash, (file.firstChunk + chunk) as ChunkIndex, [part])
     }
+    await this.reopen()
   }
 
   /** The true bytes of one chunk of the swarm, as an honest peer would send them. */
