@@ -4,11 +4,12 @@ import type { SwarmTicket } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import { type ChunkIndex, type InfoHash, MiB } from '../protocol/units.ts'
-import type { ChunkStore } from '../store/chunk-store.ts'
-import { openIndexedDb } from '../store/indexeddb.ts'
+import type { MergingStore } from '../store/chunk-store.ts'
+import { openMergingIndexedDb } from '../store/indexeddb-merge.ts'
 import { browserClock, browserTransport, openWebSocket } from './browser-transport.ts'
 import { chunkVerifier } from './chunk-verifier.ts'
 import type { Mesh, MeshOptions } from './lazy-mesh.ts'
+import { Tidier } from './tidy.ts'
 
 /** Stored chunks kept in memory for peers: each is asked for in blocks, often by several peers in a row. */
 const CACHE_BYTES = 32 * MiB
@@ -24,7 +25,9 @@ class PageMesh implements Mesh {
   readonly #options: MeshOptions
   readonly #node: MeshNode
   readonly #cache = new ChunkCache(CACHE_BYTES)
-  #store: Promise<ChunkStore | undefined> | undefined
+  readonly #tidier = new Tidier(() => this.#open())
+  readonly #files = new Map<InfoHash, SwarmTicket['files']>()
+  #store: Promise<MergingStore | undefined> | undefined
 
   constructor(options: MeshOptions) {
     this.#options = options
@@ -39,9 +42,11 @@ class PageMesh implements Mesh {
 
   async join(ticket: SwarmTicket): Promise<MeshStatus> {
     const { infoHash, mesh } = ticket
+    this.#files.set(infoHash, ticket.files)
     const known = this.#node.status(infoHash)
     if (known) return known
     const held = await this.#held(infoHash)
+    this.#tidier.touched(infoHash, ticket.files) // what an earlier visit left in small records
     return this.#node.join({
       infoHash,
       chunkCount: ticket.chunkCount,
@@ -57,6 +62,7 @@ class PageMesh implements Mesh {
 
   async leave(infoHash: InfoHash): Promise<void> {
     this.#node.leave(infoHash)
+    this.#files.delete(infoHash)
   }
 
   async fetchChunk({
@@ -73,6 +79,7 @@ class PageMesh implements Mesh {
 
   async stored(infoHash: InfoHash, chunks: ChunkSpan): Promise<void> {
     this.#node.swarm(infoHash)?.stored(chunks)
+    this.#tidier.touched(infoHash, this.#files.get(infoHash) ?? [])
   }
 
   async dropped(infoHash: InfoHash): Promise<void> {
@@ -86,6 +93,7 @@ class PageMesh implements Mesh {
 
   close(): void {
     this.#node.close()
+    this.#tidier.close()
     this.#cache.clear()
   }
 
@@ -102,14 +110,11 @@ class PageMesh implements Mesh {
     })
   }
 
-  #open(): Promise<ChunkStore | undefined> {
-    this.#store ??= withDeadline(openIndexedDb(), STORE_MS).then(
-      ({ chunks }) => chunks,
-      () => {
-        this.#store = undefined
-        return undefined
-      },
-    )
+  #open(): Promise<MergingStore | undefined> {
+    this.#store ??= withDeadline(openMergingIndexedDb(), STORE_MS).catch(() => {
+      this.#store = undefined
+      return undefined
+    })
     return this.#store
   }
 }
