@@ -35,6 +35,17 @@ test('any number of readers at once costs each byte once', async (t) => {
   assert.equal(site.origin.sentOf('a.bin'), bytes.length)
 })
 
+test('a chunk that is here before the second reader looks is not asked for again', async (t) => {
+  const bytes = madeUp(32 * KiB + 1)
+  for (let i = 0; i < 10; i++) {
+    const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes } } })
+    await site.cache('a.bin', [0])
+    const readers = [1, 2, 3].map(() => digest(site.respond('a.bin')))
+    assert.deepEqual(new Set(await Promise.all(readers)), new Set([digestOf(bytes)]))
+    assert.equal(site.origin.requestsOf('a.bin').length, 1)
+  }
+})
+
 test('a reader a little ahead of a transfer waits for it', async (t) => {
   const bytes = madeUp(900 * KiB)
   const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes } } })

@@ -30,8 +30,9 @@ import {
 import type { ChunkSlot } from './slot.ts'
 import type { SwarmCache } from './swarm-cache.ts'
 
-/** The origin is asked for its next stretch when this much of the last one is still to come, so that no gap opens. */
+/** The origin is asked for its next stretch when no more of the last one is to come than this, so that no gap opens. */
 const ASK_EARLY_BYTES = 512 * 1024
+const ASK_EARLY_MS = 50
 
 /** Requests to the origin in a row that bring nothing, after which a reader gives up. */
 const MAX_FAILURES = 3
@@ -66,6 +67,7 @@ export class Supply {
   readonly #runs = new Set<OriginRun>()
   readonly #asking = new Set<Asking>()
   #peerBytes = 0
+  #bytesPerMs = 0
   #lateAt = Number.NEGATIVE_INFINITY
 
   constructor(context: SupplyContext) {
@@ -143,7 +145,12 @@ export class Supply {
       received,
     })
     this.#runs.add(run)
-    extend(run.done.then(() => this.#runs.delete(run)))
+    extend(
+      run.done.then(() => {
+        this.#runs.delete(run)
+        this.#bytesPerMs = run.bytesPerMs
+      }),
+    )
     return run
   }
 
@@ -165,7 +172,7 @@ export class Supply {
   #originSpan({ file, media, end }: Demand, chunk: ChunkIndex): ByteSpan {
     const { cache } = this.#context
     const start = bytesOfChunk(file, chunk).start + cache.leftover(chunk)
-    const most = Math.min(end, start + originSpan(media, this.#view(chunk)))
+    const most = Math.min(end, start + originSpan(media, this.#view(chunk), this.#bytesPerMs))
     const wanted = chunksCovering(file, { start, end: Math.max(most, start + 1) })
     const after = Math.max(cache.freeUntil(chunk, wanted.after), chunk + 1)
     return { start, end: bytesOfChunk(file, (after - 1) as ChunkIndex).end }
@@ -189,11 +196,12 @@ export class Supply {
     return [...this.#runs].find((run) => run.file === file && run.leadsTo(position))
   }
 
-  /** A run that leads to the chunk; undefined when the origin could not be reached. */
+  /** A run that leads to the chunk; undefined when it is here by now, or the origin could not be reached. */
   async #startRun(demand: Demand, chunk: ChunkIndex): Promise<OriginRun | undefined> {
-    await this.#beingAsked(chunk)?.taken
+    // Looks again after each wait, and does not wait for nothing: another reader would ask meanwhile.
+    for (let asking = this.#beingAsked(chunk); asking; asking = this.#beingAsked(chunk)) await asking.taken
     const running = this.#runTo(demand.file, chunk)
-    if (running) return running
+    if (running || !this.#context.cache.isFree(chunk)) return running
     const take = (answer: OriginAnswer, asked: ByteSpan) =>
       answer.kind === 'bytes' && answer.span.start === asked.start ? this.adopt(demand, answer, asked.end) : answer
     const taken = await this.ask(demand, chunk, take).catch(() => undefined)
@@ -294,9 +302,9 @@ export class Supply {
   #askOriginEarly(demand: Demand): void {
     const { file, media, position } = demand
     const own = [...this.#runs].find((run) => run.file === file && run.position >= position && !run.stopped)
-    if (!own || own.end - own.position > ASK_EARLY_BYTES) return
+    if (!own || own.end - own.position > Math.max(ASK_EARLY_BYTES, own.bytesPerMs * ASK_EARLY_MS)) return
     const next = chunkAt(file, own.end)
-    const inReach = own.end < demand.end && own.end < position + originSpan(media, this.#view(next))
+    const inReach = own.end < demand.end && own.end < position + originSpan(media, this.#view(next), this.#bytesPerMs)
     const onItsWay = !this.#context.cache.isFree(next) || this.#beingAsked(next) || this.#runTo(file, next)
     if (!inReach || onItsWay || this.#supplierFor(demand, next).kind !== 'origin') return
     // Nobody waits for this one: when it fails, the reader that gets here asks again and is told.
