@@ -24,6 +24,9 @@ import { Totals } from './totals.ts'
 /** A database that has not opened by then is treated as refused: some browsers never answer. */
 const OPEN_DEADLINE_MS = 3_000
 
+/** The first byte of an answer goes before what joining needs. */
+const JOIN_AFTER_MS = 30
+
 export interface AcceleratorHost {
   /** URL of the directory that holds the manifest, ending in `/`. */
   readonly siteRoot: string
@@ -250,7 +253,7 @@ export class Accelerator {
   #takePart({ cache, hashes }: SwarmSession): void {
     const mesh = this.site.manifest?.mesh
     const { swarm } = cache
-    const later = nextTask() // the answer's own request to the origin goes first
+    const later = new Promise((resolve) => setTimeout(resolve, JOIN_AFTER_MS))
     this.lifetime.track(later.then(() => this.#store.touch(swarm.infoHash)))
     if (!mesh || mesh.announce.length === 0) return
     this.mesh.join(swarm.infoHash, async () => {
@@ -292,10 +295,6 @@ export class Accelerator {
   #fellBack(fallback: Fallback): void {
     this.#host.broadcast({ tributary: 'fallback', fallback })
   }
-}
-
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve))
 }
 
 /** What is made here unless it is handed in. */

@@ -37,6 +37,7 @@ export class OriginRun {
   #slot: ChunkSlot | undefined
   #chunk: ChunkIndex
   #stopped = false
+  readonly #begunAt = Date.now()
   /** Settles when all chunks that came whole are verified. */
   #checked: Promise<unknown> = Promise.resolve()
   /** Settles when the run is over; never rejects. */
@@ -61,6 +62,11 @@ export class OriginRun {
 
   get end(): number {
     return Math.min(this.#options.end, this.#options.span.end)
+  }
+
+  /** How fast bytes have come, a reader's pauses included. */
+  get bytesPerMs(): number {
+    return (this.#position - this.#options.span.start) / Math.max(1, Date.now() - this.#begunAt)
   }
 
   get stopped(): boolean {

@@ -88,8 +88,17 @@ export function peersMayHelp(mesh: MeshView): boolean {
   return (mesh.status?.peers ?? 0) > 0 || isJoining(mesh)
 }
 
-/** The most bytes that one origin request asks for. */
-export function originSpan(media: boolean, mesh: MeshView): number {
+/** The most bytes that one origin request asks for. @param bytesPerMs how fast the origin was of late */
+export function originSpan(media: boolean, mesh: MeshView, bytesPerMs: number): number {
+  const shared = media || (mesh.status?.peers ?? 0) > 0
+  return Math.min(MAX_SPAN_BYTES, Math.max(leastSpan(media, mesh), shared ? 0 : bytesPerMs * SPAN_MS))
+}
+
+/** Alone, a download asks for this much time's worth, so that asking again and again costs a fast origin nothing. */
+const SPAN_MS = 500
+const MAX_SPAN_BYTES = 16 * MiB
+
+function leastSpan(media: boolean, mesh: MeshView): number {
   if ((mesh.status?.peers ?? 0) > 0) return media ? BRIDGE_BYTES : 2 * MiB
   if (peersMayHelp(mesh)) return media ? URGENT_BYTES : 2 * MiB
   return media || mesh.status?.phase === 'up' ? 4 * MiB : 16 * MiB

@@ -10,7 +10,7 @@ const RUN_BYTES = 4 * MiB
 const LINGER_MS = 250
 
 /** Verified chunks that wait to be written. Beyond it chunks pass by unstored: storing never slows the reader. */
-const MAX_PENDING_BYTES = 16 * MiB
+const MAX_PENDING_BYTES = 24 * MiB
 
 /** After a write failed, or found no room and none could be made, nothing is stored for this long. */
 const FULL_PAUSE_MS = 60_000

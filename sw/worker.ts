@@ -108,10 +108,8 @@ export class TributaryWorker {
   #streaming(): () => void {
     this.#streams++
     const ask = () => void broadcast({ tributary: 'keep-alive', forMs: KEEPALIVE_FOR_MS })
-    if (!this.#keepaliveTimer) {
-      ask()
-      this.#keepaliveTimer = setInterval(ask, KEEPALIVE_MS)
-    }
+    // Most answers are over before the first call, and pages are busy with their bytes.
+    this.#keepaliveTimer ??= setInterval(ask, KEEPALIVE_MS / 2)
     let over = false
     return () => {
       if (over) return
