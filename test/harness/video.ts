@@ -31,7 +31,11 @@ export function assertPlayedThrough(watched: Watching): void {
   assert.equal(watched.error, undefined)
   assert.ok(watched.ended, `ended; it stands at ${watched.currentTime} of ${watched.duration}`)
   assertRightFrames(watched)
-  assert.equal(watched.stalls, 0, `stalled for ${Math.round(watched.stalledMs)} ms`)
+  assertNoStall(watched)
+}
+
+export function assertNoStall({ stalls, stalledAt }: Watching): void {
+  assert.equal(stalls, 0, `stalled at ${stalledAt.join(', ')}`)
 }
 
 export function assertRightFrames(watched: Watching): void {

@@ -7,6 +7,7 @@ export interface Watching {
   /** Times that playback stood still after it had begun because it had run out of data, seeks apart. */
   readonly stalls: number
   readonly stalledMs: number
+  readonly stalledAt: readonly string[]
   /** Times that it stood still with data at hand: the machine's fault, not the network's. */
   readonly hiccups: number
   readonly ended: boolean
@@ -128,13 +129,16 @@ export class Player {
 
   #watchStalls(video: HTMLVideoElement): void {
     let seenTime = 0
-    let movedAt = 0
+    let movedAt = performance.now()
     let standing: 'no' | 'dry' | 'hiccup' = 'no'
     this.#sampler = setInterval(() => {
       const now = performance.now()
-      const atRest = video.paused || video.ended || video.seeking || this.#watching.framesRead === 0
+      const atRest = video.paused || video.ended || video.seeking || video.currentTime === 0
       if (video.currentTime !== seenTime || atRest) {
-        if (standing === 'dry') this.#watching.stalledMs += now - movedAt
+        if (standing === 'dry') {
+          this.#watching.stalledMs += now - movedAt
+          this.#watching.stalledAt.push(`${seenTime.toFixed(2)} for ${Math.round(now - movedAt)} ms`)
+        }
         seenTime = video.currentTime
         movedAt = now
         standing = 'no'
@@ -180,13 +184,22 @@ interface WatchingSoFar extends Omit<Watching, 'currentTime' | 'duration' | 'end
   firstFrameMs: number
   stalls: number
   stalledMs: number
+  stalledAt: string[]
   hiccups: number
   framesRead: number
   wrongFrames: string[]
 }
 
 function newWatching(): WatchingSoFar {
-  return { firstFrameMs: Number.NaN, stalls: 0, stalledMs: 0, hiccups: 0, framesRead: 0, wrongFrames: [] }
+  return {
+    firstFrameMs: Number.NaN,
+    stalls: 0,
+    stalledMs: 0,
+    stalledAt: [],
+    hiccups: 0,
+    framesRead: 0,
+    wrongFrames: [],
+  }
 }
 
 /** How much of the video is loaded beyond the playhead; at its end, enough of it. */
