@@ -58,7 +58,7 @@ test('Firefox', { timeout: 280_000 }, async (t) => {
     await untilStored(other, FROM_CHROMIUM)
     // Fast enough to start, too slow to bring all of it before a peer does.
     site.setEgress(1 * MiB)
-    await startVideo(other, VIDEO, 2)
+    await startVideo(other, VIDEO, 4)
     await untilPeers(other)
     assertRightFrames(await watchUntil(other, 40))
     const received = (await statsOf(other)).bytes.peers

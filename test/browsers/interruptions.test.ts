@@ -12,7 +12,7 @@ import {
   watchToEnd,
   watchUntil,
 } from '../harness/video.ts'
-import { statsOf, untilPeers, untilStored, visit } from '../harness/visit.ts'
+import { ask, statsOf, untilPeers, untilStored, visit } from '../harness/visit.ts'
 
 test('a video plays on when the worker is killed, again and again', { timeout: 120_000 }, async (t) => {
   // Slow enough that the video is still on its way each time.
@@ -31,8 +31,7 @@ test('the tab that hosts the mesh is closed while another tab plays', { timeout:
   const site = await openSite(t, { video: true })
   const other = await (await openChromium(t)).tab()
   await visit(other, site)
-  await startVideo(other, VIDEO, 8)
-  await watchToEnd(other)
+  await ask(other, VIDEO)
   await untilStored(other, VIDEO)
 
   const visitor = await openChromium(t)

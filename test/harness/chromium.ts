@@ -15,20 +15,11 @@ const ARGS = [
   '--disable-features=WebRtcHideLocalIpsWithMdns',
 ]
 
-/** Playwright keeps hidden tabs at full speed; a visitor's browser does not. */
-const UNTHROTTLED = [
-  '--disable-background-timer-throttling',
-  '--disable-backgrounding-occluded-windows',
-  '--disable-renderer-backgrounding',
-]
-
 export interface ChromiumOptions {
   /** A directory from makeScratch that keeps the profile between two browsers; a new one by default. */
   readonly profile?: string
   /** `block`: the browser as it is without us. */
   readonly serviceWorkers?: 'allow' | 'block'
-  /** Hidden tabs are slowed down as in a visitor's browser. */
-  readonly throttled?: boolean
 }
 
 /** One visitor: a Chromium with a profile of its own. */
@@ -115,11 +106,10 @@ export class ChromiumTab implements Tab {
 
 /** Starts a Chromium with a profile directory, as a returning visitor has one. */
 export async function openChromium(owner: Owner, options: ChromiumOptions = {}): Promise<Chromium> {
-  const { profile = await makeScratch(owner, 'chromium'), serviceWorkers = 'allow', throttled = false } = options
+  const { profile = await makeScratch(owner, 'chromium'), serviceWorkers = 'allow' } = options
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: browserPath('TRIBUTARY_CHROMIUM'),
     args: ARGS,
-    ...(throttled && { ignoreDefaultArgs: UNTHROTTLED }),
     serviceWorkers,
     viewport: { width: 1000, height: 700 },
   })
