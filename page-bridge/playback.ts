@@ -1,7 +1,19 @@
 import { PLAYBACK_MS } from '../protocol/bridge.ts'
 
 /** At these events it changes how long an element can play on what it has. None of them bubbles: they are captured. */
-const TURNS = ['loadedmetadata', 'progress', 'timeupdate', 'play', 'pause', 'ratechange', 'seeking', 'waiting'] as const
+const TURNS = [
+  'loadedmetadata',
+  'loadeddata',
+  'canplay',
+  'playing',
+  'progress',
+  'timeupdate',
+  'play',
+  'pause',
+  'ratechange',
+  'seeking',
+  'waiting',
+] as const
 
 /** Tells the worker how the page's media elements stand, so that it knows which chunks can wait for peers. */
 export function reportPlayback(report: (url: string, slackMs: number) => void): void {
