@@ -3,9 +3,10 @@ const mayImport = {
   protocol: [],
   store: ['protocol'],
   mesh: ['protocol'],
-  sw: ['store', 'protocol'],
+  supply: ['store', 'protocol'],
+  sw: ['supply', 'store', 'protocol'],
   'page-bridge': ['mesh', 'store', 'protocol'],
-  seeder: ['mesh', 'store', 'protocol'],
+  seeder: ['mesh', 'supply', 'store', 'protocol'],
   'manifest-tool': ['seeder', 'protocol'],
 }
 const rooms = [...Object.keys(mayImport), 'demo', 'bench', 'test', 'scripts']
@@ -23,7 +24,7 @@ module.exports = {
     {
       name: 'no-test-code-in-rooms',
       severity: 'error',
-      from: { path: '^(protocol|store|mesh|sw|page-bridge|seeder|manifest-tool)/', pathNot: '\\.(test|slow)\\.ts$' },
+      from: { path: '^(protocol|store|mesh|supply|sw|page-bridge|seeder|manifest-tool)/', pathNot: '\\.(test|slow)\\.ts$' },
       to: { path: '(^test/|\\.test\\.ts$)' },
     },
     ...Object.entries(mayImport).map(([room, allowed]) => ({

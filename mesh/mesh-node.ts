@@ -43,6 +43,10 @@ export interface MeshStatus {
   readonly peers: number
   /** Wire order; a copy. */
   readonly available: Uint8Array<ArrayBuffer>
+  /** Likewise: what peers are fetching from elsewhere, by their own word. */
+  readonly loading: Uint8Array<ArrayBuffer>
+  /** Peers that are known of and not connected yet, as far as there is room for them. */
+  readonly expected: number
   readonly uploaded: number
 }
 
@@ -154,9 +158,10 @@ export class MeshNode {
 }
 
 function statusOf({ driver, signalling }: Member): MeshStatus {
-  const { peers, available, uploaded } = driver.swarm
+  const { peers, available, loading, uploaded } = driver.swarm
   const phase = peers > 0 ? 'up' : (signalling?.phase ?? 'down')
-  return { phase, peers, available: available.slice(), uploaded }
+  const expected = signalling?.expected ?? 0
+  return { phase, peers, available: available.slice(), loading: loading.slice(), expected, uploaded }
 }
 
 function lengthOfChunk(files: readonly Placement[], chunk: ChunkIndex): number {

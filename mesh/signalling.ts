@@ -90,6 +90,13 @@ export class Signalling {
     this.#connecting.clear()
   }
 
+  /** Peers that the tracker knows of, or that are being connected to, and are not connected yet; at most the room for them. */
+  get expected(): number {
+    const { peers, room } = this.#options.driver.swarm
+    const unmet = Math.max(this.#known - peers, this.#connecting.size + this.#answering)
+    return Math.max(0, Math.min(unmet, room))
+  }
+
   // The tracker
 
   #subscribe(): TrackerSubscription {

@@ -46,7 +46,7 @@ export class SwarmDriver {
   }
 
   /** What the swarm knows about itself. */
-  get swarm(): Pick<Swarm, 'available' | 'peers' | 'room' | 'missing' | 'uploaded' | 'welcomes'> {
+  get swarm(): Pick<Swarm, 'available' | 'loading' | 'peers' | 'room' | 'missing' | 'uploaded' | 'welcomes'> {
     return this.#swarm
   }
 
@@ -94,6 +94,11 @@ export class SwarmDriver {
 
   stored(chunks: ChunkSpan): void {
     this.#handle({ kind: 'stored', chunks })
+  }
+
+  /** These chunks are on their way from elsewhere, and no others: peers that understand it are told. */
+  loading(chunks: readonly ChunkSpan[]): void {
+    this.#handle({ kind: 'loading', chunks })
   }
 
   dropped(): void {

@@ -26,6 +26,8 @@ export type SwarmInput =
   /** Answer to `read`. */
   | { readonly kind: 'chunkRead'; readonly chunk: ChunkIndex; readonly bytes: Uint8Array | undefined }
   | { readonly kind: 'stored'; readonly chunks: ChunkSpan }
+  /** What is on its way to us from elsewhere, and nothing else is. */
+  | { readonly kind: 'loading'; readonly chunks: readonly ChunkSpan[] }
   | { readonly kind: 'dropped' }
   | { readonly kind: 'sharing'; readonly sharing: boolean }
   /** Bytes per second; Infinity for no cap. */
@@ -128,6 +130,11 @@ export class Swarm {
     return this.#availability.union
   }
 
+  /** Chunks that peers are fetching from elsewhere, in wire order. A view that changes. */
+  get loading(): Uint8Array<ArrayBuffer> {
+    return this.#nothing
+  }
+
   /** Peers that have said who they are. */
   get peers(): number {
     let count = 0
@@ -195,6 +202,8 @@ export class Swarm {
         return
       case 'stored':
         this.#stored(input.chunks)
+        return
+      case 'loading':
         return
       case 'dropped':
         this.#dropped()

@@ -1,5 +1,6 @@
 import { expose, transfer } from 'comlink'
-import type { ChunkRequest, MeshEvent, MeshHost, SwarmStatus, SwarmTicket } from '../protocol/bridge.ts'
+import type { ChunkRequest, MeshEvent, MeshHost, SwarmTicket } from '../protocol/bridge.ts'
+import type { SwarmStatus } from '../protocol/delivery.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 
@@ -32,7 +33,15 @@ export interface LazyMeshOptions {
 
 /** A first join waits this long for the mesh script; then it goes on in the background. */
 const LOAD_MS = 1_000
-const JOINING: SwarmStatus = { phase: 'joining', peers: 0, available: new Uint8Array(), uploaded: 0 }
+const NOTHING = new Uint8Array()
+const JOINING: SwarmStatus = {
+  phase: 'joining',
+  peers: 0,
+  available: NOTHING,
+  loading: NOTHING,
+  expected: 0,
+  uploaded: 0,
+}
 const DOWN: SwarmStatus = { ...JOINING, phase: 'down' }
 
 /**
@@ -86,6 +95,10 @@ export class LazyMesh implements MeshHost {
 
   async stored(infoHash: InfoHash, chunks: ChunkSpan): Promise<void> {
     await (await this.#load(false))?.stored(infoHash, chunks)
+  }
+
+  async loading(infoHash: InfoHash, chunks: readonly ChunkSpan[]): Promise<void> {
+    await (await this.#load(false))?.loading(infoHash, chunks)
   }
 
   async dropped(infoHash: InfoHash): Promise<void> {

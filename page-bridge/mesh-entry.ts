@@ -82,6 +82,10 @@ class PageMesh implements Mesh {
     this.#tidier.touched(infoHash, this.#files.get(infoHash) ?? [])
   }
 
+  async loading(infoHash: InfoHash, chunks: readonly ChunkSpan[]): Promise<void> {
+    this.#node.swarm(infoHash)?.loading(chunks)
+  }
+
   async dropped(infoHash: InfoHash): Promise<void> {
     this.#cache.clear()
     this.#node.swarm(infoHash)?.dropped()

@@ -1,4 +1,4 @@
-import { CHUNK_SOURCES, type FileChunks } from '../protocol/bridge.ts'
+import { CHUNK_SOURCES, type FileChunks } from '../protocol/delivery.ts'
 import { style } from './monitor-style.ts'
 import type { Stats, Tributary } from './tributary.ts'
 

@@ -1,3 +1,4 @@
+import type { FallbackReason, FileChunks, SwarmStatus } from './delivery.ts'
 import type { ChunkSpan } from './geometry.ts'
 import type { MeshSettings } from './manifest.ts'
 import type { ChunkIndex, InfoHash } from './units.ts'
@@ -53,6 +54,8 @@ export interface MeshHost {
   cancelChunk(infoHash: InfoHash, chunk: ChunkIndex): Promise<void>
   /** These chunks are in the store now: announce and serve them. */
   stored(infoHash: InfoHash, chunks: ChunkSpan): Promise<void>
+  /** These chunks are on their way from the origin, and no others: peers are told, so that they fetch different ones. */
+  loading(infoHash: InfoHash, chunks: readonly ChunkSpan[]): Promise<void>
   /** These chunks left the store. */
   dropped(infoHash: InfoHash): Promise<void>
   /** Turns upload on or off. */
@@ -85,17 +88,6 @@ export interface MeshEvent {
   readonly status: SwarmStatus
 }
 
-export interface SwarmStatus {
-  /** `joining`: the tracker has not answered and no peer is connected. `down`: no tracker can be reached, or the mesh is off. */
-  readonly phase: 'joining' | 'up' | 'down'
-  /** Connected peers. */
-  readonly peers: number
-  /** Bitfield in wire order (BEP 3: high bit first): chunks that at least one connected peer would send us. */
-  readonly available: Uint8Array
-  /** Bytes sent to peers in this swarm since the page was opened. */
-  readonly uploaded: number
-}
-
 /** What the worker offers every page. */
 export interface WorkerControl {
   stats(): Promise<WorkerStats>
@@ -122,10 +114,6 @@ export interface WorkerState {
   readonly sharing: boolean
 }
 
-/** Where a chunk came from, as a number that fits a byte. */
-export const CHUNK_SOURCES = ['none', 'cache', 'peers', 'origin'] as const
-export type ChunkSource = (typeof CHUNK_SOURCES)[number]
-
 /** Counters since the store was made; a page subtracts what it saw at its first visit. */
 export interface WorkerStats {
   readonly bytes: { readonly cache: number; readonly peers: number; readonly origin: number; readonly uploaded: number }
@@ -135,16 +123,10 @@ export interface WorkerStats {
   readonly chunks: readonly FileChunks[]
 }
 
-export interface FileChunks {
-  readonly path: string
-  readonly chunkSize: number
-  readonly sources: Uint8Array
-}
-
 /** Why a file, or everything, went back to plain HTTP. */
 export interface Fallback {
   /** Manifest path, or undefined when it concerns the whole site. */
   readonly path?: string
-  readonly reason: 'file-changed' | 'encoded' | 'wrong-length' | 'store-failed' | 'manifest-broken' | 'error'
+  readonly reason: FallbackReason
   readonly detail: string
 }

@@ -5,7 +5,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { minify } from 'terser'
 import ts from 'typescript'
 
-/** Everything whose names may cross into or out of `sw/`: formats, messages, packages, the platform. */
+/** The rooms whose names nobody else sees. */
+const OWN = ['sw', 'supply']
+
+/** Everything whose names may cross into or out of them: formats, messages, packages, the platform. */
 const FOREIGN = [
   'protocol',
   'store',
@@ -16,14 +19,14 @@ const FOREIGN = [
 const LIBRARIES = 'node_modules/typescript/lib'
 
 /**
- * Properties that are declared in `sw/`, and whose names appear nowhere else: not in another room, a package or the
- * platform, nor in a string of `sw/` itself.
+ * Properties that are declared in OWN rooms, and whose names appear nowhere else: not in another room, a package or the
+ * platform, nor in a string of theirs.
  */
 export function internalNames() {
   const declared = new Set()
   const foreign = new Set(FOREIGN.flatMap((folder) => wordsBelow(folder, /\.(ts|m?js)$/)))
   for (const word of wordsBelow(LIBRARIES, /^lib\.(webworker|es).*\.d\.ts$/)) foreign.add(word)
-  for (const path of sourcesBelow('sw', /\.ts$/)) {
+  for (const path of OWN.flatMap((room) => sourcesBelow(room, /\.ts$/))) {
     const source = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.ES2022, true)
     visit(source, declared, foreign)
   }

@@ -2,7 +2,7 @@ import { type ByteSpan, bytesOfChunk } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { answerRange, isOpenRange, parseContentRange, rangeHeader } from '../protocol/range.ts'
 import { KiB, MiB } from '../protocol/units.ts'
-import type { Demand } from './demand.ts'
+import type { Demand } from '../supply/demand.ts'
 import {
   disposition,
   type FileHead,
@@ -12,13 +12,13 @@ import {
   responseInit,
   unsatisfiable,
   versionOf,
-} from './head.ts'
-import { askOrigin, type OriginAnswer } from './origin.ts'
+} from '../supply/head.ts'
+import { askOrigin, type OriginAnswer } from '../supply/origin.ts'
+import { blobOf, SpanReader } from '../supply/span-reader.ts'
+import { chunkAt } from '../supply/supply.ts'
 import { type Target, takesWindows } from './route.ts'
 import type { SwarmSession } from './session.ts'
-import { blobOf, SpanReader } from './span-reader.ts'
 import { type RawRest, streamOf } from './stream.ts'
-import { chunkAt } from './supply.ts'
 
 /** A media element gets a window of what it asked for: this much while it comes in, more when it is held. */
 const WINDOW_BYTES = 1 * MiB

@@ -1,7 +1,7 @@
 import type { Fallback } from '../protocol/bridge.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
 import type { ValueStore } from '../store/chunk-store.ts'
-import { type FileHead, parseHead } from './head.ts'
+import { type FileHead, parseHead } from '../supply/head.ts'
 
 /** What is remembered of one file beside its chunks. */
 interface Note {

@@ -1,4 +1,4 @@
-import { Bell } from './bell.ts'
+import { Bell } from '../supply/bell.ts'
 
 /** Work that the worker has to stay alive for. Every event is extended until none is left. */
 export class Lifetime {

@@ -1,11 +1,12 @@
 import { type Remote, wrap } from 'comlink'
-import type { MeshEvent, MeshHost, SwarmStatus, SwarmTicket, WorkerMessage } from '../protocol/bridge.ts'
+import type { MeshEvent, MeshHost, SwarmTicket, WorkerMessage } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
+import type { SwarmStatus } from '../protocol/delivery.ts'
 import { DeadlineMissed } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
-import { Bell } from './bell.ts'
-import type { Patience } from './patience.ts'
+import { Bell } from '../supply/bell.ts'
+import type { Patience } from '../supply/patience.ts'
 
 /** How long a call for a host is left open before it is made again. */
 const CALL_AGAIN_MS = 3_000
@@ -115,6 +116,10 @@ export class MeshClient {
     if (this.#members.has(infoHash)) void this.#call((host) => host.stored(infoHash, chunks))
   }
 
+  loading(infoHash: InfoHash, chunks: readonly ChunkSpan[]): void {
+    if (this.#members.has(infoHash)) void this.#call((host) => host.loading(infoHash, chunks))
+  }
+
   dropped(infoHash: InfoHash): void {
     if (this.#members.has(infoHash)) void this.#call((host) => host.dropped(infoHash))
   }
@@ -206,5 +211,13 @@ export class MeshClient {
   }
 }
 
-const JOINING: SwarmStatus = { phase: 'joining', peers: 0, available: new Uint8Array(0), uploaded: 0 }
-const DOWN: SwarmStatus = { phase: 'down', peers: 0, available: new Uint8Array(0), uploaded: 0 }
+const NOTHING = new Uint8Array(0)
+const JOINING: SwarmStatus = {
+  phase: 'joining',
+  peers: 0,
+  available: NOTHING,
+  loading: NOTHING,
+  expected: 0,
+  uploaded: 0,
+}
+const DOWN: SwarmStatus = { ...JOINING, phase: 'down' }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test as run, type TestContext } from 'node:test'
 import type { ChunkIndex } from '../protocol/units.ts'
 import { openMemoryStore, openMemoryValues } from '../store/memory.ts'
+import { SwarmCache } from '../supply/swarm-cache.ts'
 import { digestOf, madeUp, WorkerSite } from '../test/harness/worker/worker-site.ts'
-import { SwarmCache } from './swarm-cache.ts'
 
 // Readers that share, pause, leave and come late; stores that fail under them.
 

@@ -1,6 +1,6 @@
 import { IntegrityError } from '../protocol/errors.ts'
 import { MiB } from '../protocol/units.ts'
-import type { SpanReader } from './span-reader.ts'
+import type { SpanReader } from '../supply/span-reader.ts'
 
 /** A reader that has not asked for bytes for this long is gone: Firefox does not tell that a stream was cancelled. */
 const ABANDONED_MS = 10 * 60_000

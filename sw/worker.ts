@@ -9,9 +9,9 @@ import {
   type WorkerMessage,
 } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
+import { PATIENCE } from '../supply/patience.ts'
 import { Accelerator } from './accelerator.ts'
 import { plainAnswer } from './answer.ts'
-import { PATIENCE } from './patience.ts'
 import { mightServe, targetOf, unnamed } from './route.ts'
 
 declare const self: ServiceWorkerGlobalScope

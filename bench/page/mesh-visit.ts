@@ -1,5 +1,6 @@
 import type { MeshModule } from '../../page-bridge/lazy-mesh.ts'
-import type { SwarmStatus, SwarmTicket } from '../../protocol/bridge.ts'
+import type { SwarmTicket } from '../../protocol/bridge.ts'
+import type { SwarmStatus } from '../../protocol/delivery.ts'
 import { MANIFEST_NAME, parseManifest } from '../../protocol/manifest.ts'
 import type { ChunkIndex } from '../../protocol/units.ts'
 import type { LinkTransfer } from '../lib/commands.ts'

@@ -1,5 +1,6 @@
 import type { Mesh, MeshModule } from '../../../page-bridge/lazy-mesh.ts'
-import type { SwarmStatus, SwarmTicket } from '../../../protocol/bridge.ts'
+import type { SwarmTicket } from '../../../protocol/bridge.ts'
+import type { SwarmStatus } from '../../../protocol/delivery.ts'
 import type { ChunkSpan } from '../../../protocol/geometry.ts'
 import { type ChunkIndex, type InfoHash, KiB } from '../../../protocol/units.ts'
 import { openIndexedDb } from '../../../store/indexeddb.ts'

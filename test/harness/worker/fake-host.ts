@@ -1,5 +1,6 @@
 import { expose, transfer } from 'comlink'
-import type { ChunkRequest, MeshHost, SwarmStatus, SwarmTicket } from '../../../protocol/bridge.ts'
+import type { ChunkRequest, MeshHost, SwarmTicket } from '../../../protocol/bridge.ts'
+import type { SwarmStatus } from '../../../protocol/delivery.ts'
 import type { ChunkSpan } from '../../../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../../../protocol/units.ts'
 import type { MeshClient } from '../../../sw/mesh-client.ts'
@@ -37,7 +38,8 @@ export class FakeHost implements MeshHost {
   async join(ticket: SwarmTicket): Promise<SwarmStatus> {
     this.joined.push(ticket)
     const available = new Uint8Array(Math.ceil(ticket.chunkCount / 8)).fill(this.peers > 0 ? 255 : 0)
-    return { phase: 'up', peers: this.peers, available, uploaded: 0 }
+    const loading = new Uint8Array(available.length)
+    return { phase: 'up', peers: this.peers, available, loading, expected: 0, uploaded: 0 }
   }
 
   async leave(infoHash: InfoHash): Promise<void> {
@@ -62,6 +64,7 @@ export class FakeHost implements MeshHost {
     this.announced.push(chunks)
   }
 
+  async loading(): Promise<void> {}
   async dropped(): Promise<void> {}
   async setSharing(): Promise<void> {}
 }
@@ -74,6 +77,7 @@ function bound(host: FakeHost): MeshHost {
     fetchChunk: (request) => host.fetchChunk(request),
     cancelChunk: (infoHash, chunk) => host.cancelChunk(infoHash, chunk),
     stored: (infoHash, chunks) => host.stored(infoHash, chunks),
+    loading: () => host.loading(),
     dropped: () => host.dropped(),
     setSharing: () => host.setSharing(),
   }

@@ -1,4 +1,4 @@
-import type { Fallback } from '../protocol/bridge.ts'
+import type { FallbackReason } from '../protocol/delivery.ts'
 import type { ByteSpan } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { parseContentRange, rangeHeader } from '../protocol/range.ts'
@@ -14,7 +14,7 @@ export type OriginAnswer =
   | {
       readonly kind: 'other'
       readonly response: Response
-      readonly reason: Fallback['reason']
+      readonly reason: FallbackReason
       readonly detail: string
     }
 
@@ -58,6 +58,6 @@ function wholeOf(response: Response): { span: ByteSpan; size: number } | undefin
   return { span: { start: 0, end: Number(length) }, size: Number(length) }
 }
 
-function other(response: Response, reason: Fallback['reason'], detail: string): OriginAnswer {
+function other(response: Response, reason: FallbackReason, detail: string): OriginAnswer {
   return { kind: 'other', response, reason, detail }
 }

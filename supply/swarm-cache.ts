@@ -1,5 +1,5 @@
-import { CHUNK_SOURCES, type ChunkSource, type FileChunks } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
+import { CHUNK_SOURCES, type ChunkSource, type FileChunks } from '../protocol/delivery.ts'
 import { IntegrityError } from '../protocol/errors.ts'
 import { bytesOfChunk, type ChunkSpan, chunkLength, chunksOfFile } from '../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'

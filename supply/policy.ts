@@ -1,4 +1,4 @@
-import type { SwarmStatus } from '../protocol/bridge.ts'
+import type { SwarmStatus } from '../protocol/delivery.ts'
 import { type ChunkIndex, KiB, MiB } from '../protocol/units.ts'
 
 // Who brings a chunk: the whole policy, as pure functions of what is known at the moment.

@@ -10,10 +10,10 @@ import type { ManifestFile } from '../protocol/manifest.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
 import { type Demand, Demands } from './demand.ts'
 import { versionOf } from './head.ts'
-import type { MeshClient } from './mesh-client.ts'
 import { askOrigin, type OriginAnswer } from './origin.ts'
 import { OriginRun } from './origin-run.ts'
 import type { Patience } from './patience.ts'
+import type { MeshPeers } from './peers.ts'
 import {
   BRIDGE_BYTES,
   isUrgent,
@@ -44,7 +44,7 @@ export class OriginFailed extends Error {
 
 export interface SupplyContext {
   readonly cache: SwarmCache
-  readonly mesh: MeshClient
+  readonly mesh: MeshPeers
   readonly patience: Patience
   /** Bytes came from the origin. */
   received(bytes: number): void
