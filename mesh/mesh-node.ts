@@ -93,7 +93,7 @@ export class MeshNode {
             transport,
             driver,
             newOfferId: () => toHex(this.#options.randomBytes(20)) as OfferId,
-            onPhase: () => this.#report(infoHash, onStatus),
+            onChange: () => this.#report(infoHash, onStatus),
           })
     const member = { driver, signalling }
     this.#members.set(infoHash, member)
@@ -134,6 +134,7 @@ export class MeshNode {
       peerId: this.peerId,
       chunkCount,
       lengthOf: (chunk) => lengthOfChunk(files, chunk),
+      chunkSize: files[0]?.chunkSize ?? 0,
       random: () => this.#random(),
       sharing: this.#sharing,
       uploadLimit,

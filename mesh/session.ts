@@ -1,4 +1,5 @@
 import { ProtocolViolation } from '../protocol/errors.ts'
+import type { ChunkSpan } from '../protocol/geometry.ts'
 import { BLOCK_SIZE, type ChunkIndex, type InfoHash, KiB } from '../protocol/units.ts'
 import { bitfieldLength, checkBitfield, clearBit, fullBitfield, hasBit, setBit } from '../protocol/wire/bitfield.ts'
 import { encodeMessage, joinFrames, type Sendable } from '../protocol/wire/encode.ts'
@@ -9,6 +10,7 @@ import {
 } from '../protocol/wire/extension-handshake.ts'
 import { type Arrival, FrameDecoder } from '../protocol/wire/frame-decoder.ts'
 import { encodeHandshake, type Handshake, type PeerId } from '../protocol/wire/handshake.ts'
+import { LOADING_EXTENSION, parseLoading } from '../protocol/wire/loading.ts'
 import type { BlockSpan, WireMessage } from '../protocol/wire/messages.ts'
 import { DownloadPipeline } from './download-pipeline.ts'
 import { UPLOAD_QUEUE, UploadQueue } from './upload-queue.ts'
@@ -31,6 +33,10 @@ export type SessionEvent =
   | { readonly kind: 'rejected'; readonly chunk: ChunkIndex }
   /** The upload queue has something new. */
   | { readonly kind: 'requested' }
+  /** The peer has said which extensions it speaks. */
+  | { readonly kind: 'extensions' }
+  /** The chunks that the peer is fetching from the origin, and no others. */
+  | { readonly kind: 'loading'; readonly chunks: readonly ChunkSpan[] }
 
 export interface SessionOptions {
   readonly infoHash: InfoHash
@@ -38,6 +44,8 @@ export interface SessionOptions {
   readonly chunkCount: number
   /** Bytes of a chunk of the swarm. */
   readonly lengthOf: (chunk: ChunkIndex) => number
+  /** Bytes of a whole chunk. */
+  readonly chunkSize: number
   /** What we hold when the peer greets us, in wire order; empty says that we hold nothing. */
   readonly ownBits: () => Uint8Array
   /** Called when `takeOutput` has something new. */
@@ -47,6 +55,8 @@ export interface SessionOptions {
 
 /** Name that we give in the extension handshake. */
 const CLIENT = 'Tributary'
+/** Extensions that we speak, with the ids under which we want to receive them. */
+const EXTENSIONS = new Map([[LOADING_EXTENSION, 1]])
 /** Frames up to this size share a data channel message. */
 const SMALL_FRAME = 1024
 /** Larger frames are cut: some stacks drop messages above 64 KiB. */
@@ -69,6 +79,8 @@ export class Session {
   /** When bytes last came. */
   heardMs: number
   #remote: Handshake | undefined
+  /** Extensions that the peer speaks, with its ids. */
+  #extensions: ReadonlyMap<string, number> = new Map()
   readonly #options: SessionOptions
   readonly #decoder = new FrameDecoder()
   readonly #output: Uint8Array[] = []
@@ -176,6 +188,12 @@ export class Session {
     this.#refuse(this.uploads.take(chunk))
   }
 
+  /** Sends a message of an extension, if the peer speaks it. */
+  sendExtended(extension: string, payload: Uint8Array): void {
+    const id = this.#extensions.get(extension)
+    if (id !== undefined) this.send({ kind: 'extended', id, payload })
+  }
+
   send(message: Sendable): void {
     this.#write(encodeMessage(message))
   }
@@ -195,7 +213,7 @@ export class Session {
     if (!empty) this.send({ kind: 'bitfield', bits: own })
     else if (handshake.fast) this.send({ kind: 'have-none' })
     if (handshake.extended) {
-      const payload = encodeExtensionHandshake({ messages: new Map(), client: CLIENT, queueLength: UPLOAD_QUEUE })
+      const payload = encodeExtensionHandshake({ messages: EXTENSIONS, client: CLIENT, queueLength: UPLOAD_QUEUE })
       this.send({ kind: 'extended', id: EXTENSION_HANDSHAKE_ID, payload })
     }
     return { kind: 'greeted', peerId: handshake.peerId }
@@ -272,13 +290,19 @@ export class Session {
     const { chunk, offset, length } = span
     if (chunk >= this.#options.chunkCount || length < 1 || length > BLOCK_SIZE)
       throw new ProtocolViolation(`request of ${length} bytes of chunk ${chunk}`)
-    if (offset + length > this.#options.lengthOf(chunk))
+    if (offset + length > this.#servedLength(chunk))
       throw new ProtocolViolation(`request of bytes ${offset}+${length} of chunk ${chunk}`)
     const plain = { chunk, offset, length }
     if (!this.amChoking && hasBit(this.#options.ownBits(), chunk) && this.uploads.add(plain))
       return { kind: 'requested' }
     this.#refuse([plain])
     return undefined
+  }
+
+  /** Files of a bundle are padded to whole chunks (BEP 47), but for the last; stock peers ask for the padding too. */
+  #servedLength(chunk: ChunkIndex): number {
+    const { chunkCount, chunkSize, lengthOf } = this.#options
+    return chunk < chunkCount - 1 ? chunkSize : lengthOf(chunk)
   }
 
   #onPiece(chunk: ChunkIndex, offset: number, bytes: Uint8Array, nowMs: number): SessionEvent | undefined {
@@ -300,10 +324,14 @@ export class Session {
     return { kind: 'rejected', chunk: span.chunk }
   }
 
-  #onExtended(id: number, payload: Uint8Array): undefined {
-    if (id !== EXTENSION_HANDSHAKE_ID) return
-    const { queueLength } = parseExtensionHandshake(payload)
+  #onExtended(id: number, payload: Uint8Array): SessionEvent | undefined {
+    if (id === EXTENSIONS.get(LOADING_EXTENSION))
+      return { kind: 'loading', chunks: parseLoading(payload, this.#options.chunkCount) }
+    if (id !== EXTENSION_HANDSHAKE_ID) return undefined
+    const { messages, queueLength } = parseExtensionHandshake(payload)
+    this.#extensions = messages
     if (queueLength !== undefined) this.downloads.peerQueue = queueLength
+    return { kind: 'extensions' }
   }
 
   /** Without BEP 6, silence is the refusal. */

@@ -111,7 +111,8 @@ function setUp(announce = ['ws://one/announce']) {
   const peer = new VirtualPeer(clock, 1, { chunkCount: 8 })
   const pool = new TrackerPool({ clock, random: () => 0.5, openSocket: tracker.open })
   let lastOffer = 0
-  const signalling = new Signalling({
+  const reported: number[] = []
+  const signalling: Signalling = new Signalling({
     infoHash: INFO_HASH,
     peerId: peer.id,
     announce,
@@ -120,11 +121,11 @@ function setUp(announce = ['ws://one/announce']) {
     transport,
     driver: peer.driver,
     newOfferId: () => peerId(++lastOffer + 1000) as string as OfferId,
-    onPhase: () => undefined,
+    onChange: () => reported.push(signalling.expected),
   })
   const offersIn = (message: Record<string, unknown> | undefined) =>
     Array.isArray(message?.offers) ? message.offers.length : -1
-  return { clock, tracker, transport, peer, signalling, offersIn }
+  return { clock, tracker, transport, peer, signalling, offersIn, reported }
 }
 
 test('announce: wire text and back', () => {
@@ -275,6 +276,43 @@ test('a flood of offers is answered for as many as there is room for, and none i
   await clock.advance(100)
   assert.equal(transport.alive, 0, 'a minute has not passed')
   signalling.close()
+})
+
+test('how many peers are expected is told when it changes, and only then', async () => {
+  const { clock, tracker, reported, signalling } = setUp()
+  tracker.peers = 3
+  await clock.advance(100)
+  assert.equal(signalling.expected, 2)
+  assert.equal(reported.at(-1), 2)
+  const { length } = reported
+  await clock.advance(16_000) // the next announce knows of no more
+  assert.equal(reported.length, length)
+  tracker.peers = 1
+  await clock.advance(15_000)
+  assert.equal(reported.at(-1), 0)
+})
+
+test('who is on its way is expected until it has greeted', async () => {
+  const { clock, tracker, reported, signalling, peer } = setUp()
+  await clock.advance(100)
+  const before = reported.length
+  tracker.offer(2)
+  await clock.advance(100)
+  assert.deepEqual(reported.slice(before), [1])
+  assert.equal(peer.driver.swarm.links, 1)
+  assert.equal(peer.driver.swarm.peers, 0)
+  assert.equal(signalling.expected, 1)
+})
+
+test('who never connects is expected no longer', async () => {
+  const { clock, tracker, transport, reported, signalling } = setUp()
+  transport.opens = false
+  await clock.advance(100)
+  const before = reported.length
+  tracker.offer(2)
+  await clock.advance(30_000)
+  assert.deepEqual(reported.slice(before), [1, 0])
+  assert.equal(signalling.expected, 0)
 })
 
 test('a tracker that is gone is dialled again, ever more rarely, and the swarm knows', async () => {

@@ -17,8 +17,8 @@ export interface SignallingOptions {
   /** Receives the links. */
   readonly driver: Pick<SwarmDriver, 'addLink' | 'swarm'>
   readonly newOfferId: () => OfferId
-  /** `phase` changed. */
-  readonly onPhase: () => void
+  /** `phase` changed, or `expected` for another reason than `driver`. */
+  readonly onChange: () => void
 }
 
 /** `joining`: no tracker has answered yet. `down`: none can be reached. */
@@ -90,11 +90,19 @@ export class Signalling {
     this.#connecting.clear()
   }
 
-  /** Peers that the tracker knows of, or that are being connected to, and are not connected yet; at most the room for them. */
+  /** Peers that the tracker knows of, or that are on their way, and have not greeted yet; at most the room for them. */
   get expected(): number {
-    const { peers, room } = this.#options.driver.swarm
-    const unmet = Math.max(this.#known - peers, this.#connecting.size + this.#answering)
-    return Math.max(0, Math.min(unmet, room))
+    const { peers, links, room } = this.#options.driver.swarm
+    const strangers = links - peers
+    const unmet = Math.max(this.#known - peers, strangers + this.#connecting.size + this.#answering)
+    return Math.max(0, Math.min(unmet, strangers + room))
+  }
+
+  /** Tells when what is done here changes `expected`. */
+  #expecting(change: () => void): void {
+    const before = this.expected
+    change()
+    if (!this.#closed && this.expected !== before) this.#options.onChange()
   }
 
   // The tracker
@@ -165,7 +173,9 @@ export class Signalling {
     this.#cancelResponse?.()
     this.#cancelResponse = undefined
     this.#failedInARow = 0
-    this.#known = Math.max(0, peers - 1)
+    this.#expecting(() => {
+      this.#known = Math.max(0, peers - 1)
+    })
     this.#setPhase('up')
     const first = this.#cancelAnnounce === undefined
     const askedMs = interval === undefined ? DEFAULT_INTERVAL_MS : interval * 1000
@@ -190,7 +200,7 @@ export class Signalling {
   #setPhase(phase: SignallingPhase): void {
     if (this.phase === phase) return
     this.phase = phase
-    this.#options.onPhase()
+    this.#options.onChange()
   }
 
   // Connections
@@ -241,7 +251,7 @@ export class Signalling {
       return
     }
     pending.offer.accept(sdp)
-    void this.#connect(pending.offer, peerId, true)
+    this.#expecting(() => void this.#connect(pending.offer, peerId, true))
   }
 
   /**
@@ -252,22 +262,27 @@ export class Signalling {
     if (this.#options.peerId > peerId) return
     for (const [negotiation, other] of this.#connecting) {
       if (other !== peerId) continue
-      this.#connecting.delete(negotiation)
+      this.#expecting(() => this.#connecting.delete(negotiation))
       negotiation.abandon()
     }
   }
 
   async #answer(peerId: PeerId, offerId: OfferId, offerSdp: string): Promise<void> {
     if (!this.#admitsOffer() || !this.#welcomes(peerId)) return
-    this.#answering++
+    this.#expecting(() => this.#answering++)
     const negotiation = await this.#options.transport.answer(offerSdp).catch(() => undefined)
-    this.#answering--
-    if (negotiation === undefined) return
+    this.#expecting(() => {
+      this.#answering--
+      if (negotiation) this.#reply(negotiation, peerId, offerId)
+    })
+  }
+
+  #reply(negotiation: Negotiation, peerId: PeerId, offerId: OfferId): void {
     negotiation.opened.catch(() => undefined)
     const { infoHash, peerId: own } = this.#options
     const text = encodeAnswer({ infoHash, peerId: own, toPeerId: peerId, offerId, sdp: negotiation.sdp })
     if (this.#closed || !this.#welcomes(peerId) || !this.#subscription.send(text)) negotiation.abandon()
-    else await this.#connect(negotiation, peerId, false)
+    else void this.#connect(negotiation, peerId, false)
   }
 
   #welcomes(peerId: PeerId): boolean {
@@ -290,10 +305,11 @@ export class Signalling {
     const cancelDeadline = this.#options.clock.after(CONNECT_MS, () => negotiation.abandon())
     const link: Link | undefined = await negotiation.opened.catch(() => undefined)
     cancelDeadline()
-    this.#connecting.delete(negotiation)
-    if (link === undefined) return
-    if (this.#closed) link.close()
-    else this.#options.driver.addLink(link, { initiator, peerId })
+    this.#expecting(() => {
+      this.#connecting.delete(negotiation)
+      if (this.#closed) link?.close()
+      else if (link) this.#options.driver.addLink(link, { initiator, peerId })
+    })
   }
 
   #cancelTimers(): void {

@@ -15,12 +15,14 @@ export interface SwarmDriverOptions extends Omit<SwarmOptions, 'nowMs'> {
   readonly clock: Clock
   readonly read: ReadChunk
   readonly verify: VerifyChunk
-  /** Peers, what they hold, or `uploaded` changed; at most one call every STATUS_MS. */
+  /** Peers, what they hold or load, or `uploaded` changed; at most one call every STATUS_MS. */
   readonly onStatus: () => void
 }
 
 const TICK_MS = 250
-const STATUS_MS = 250
+const STATUS_MS = 100
+/** Changes come in groups: the first waits this long for the rest. */
+const GROUP_MS = 10
 
 type Chunk = Uint8Array<ArrayBuffer> | undefined
 
@@ -35,6 +37,7 @@ export class SwarmDriver {
   #uploadedBefore = 0
   #cancelTick: () => void
   #cancelStatus: (() => void) | undefined
+  #statusMs = Number.NEGATIVE_INFINITY
   #closed = false
 
   constructor(options: SwarmDriverOptions) {
@@ -46,7 +49,7 @@ export class SwarmDriver {
   }
 
   /** What the swarm knows about itself. */
-  get swarm(): Pick<Swarm, 'available' | 'loading' | 'peers' | 'room' | 'missing' | 'uploaded' | 'welcomes'> {
+  get swarm(): Pick<Swarm, 'available' | 'loading' | 'peers' | 'links' | 'room' | 'missing' | 'uploaded' | 'welcomes'> {
     return this.#swarm
   }
 
@@ -194,8 +197,11 @@ export class SwarmDriver {
   }
 
   #statusChanged(): void {
-    this.#cancelStatus ??= this.#options.clock.after(STATUS_MS, () => {
+    const { clock } = this.#options
+    const waitMs = Math.max(GROUP_MS, this.#statusMs + STATUS_MS - clock.now())
+    this.#cancelStatus ??= clock.after(waitMs, () => {
       this.#cancelStatus = undefined
+      this.#statusMs = clock.now()
       this.#options.onStatus()
     })
   }

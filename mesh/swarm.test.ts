@@ -3,14 +3,11 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type ChunkIndex, KiB } from '../protocol/units.ts'
 import { encodeMessage } from '../protocol/wire/encode.ts'
-import { FrameDecoder } from '../protocol/wire/frame-decoder.ts'
-import { encodeHandshake } from '../protocol/wire/handshake.ts'
+import { Stranger } from '../test/harness/stranger.ts'
 import {
   CHUNK_SIZE,
   connect,
   contentOf,
-  INFO_HASH,
-  peerId,
   VirtualClock,
   type VirtualLink,
   VirtualPeer,
@@ -295,41 +292,67 @@ test('a connection that never greets is closed', async () => {
   assert.equal(theirs.isOpen, false)
 })
 
-/** A peer that is nothing but bytes. */
-function stranger(clock: VirtualClock, victim: VirtualPeer, number = 99) {
-  const [mine, theirs] = virtualLinks(clock)
-  const decoder = new FrameDecoder()
-  const heard: string[] = []
-  mine.listen({
-    onMessage: (bytes) => {
-      for (const arrival of decoder.push(bytes)) heard.push(arrival.kind)
-    },
-    onDrain: () => undefined,
-    onClose: () => undefined,
-  })
-  victim.driver.addLink(theirs, { initiator: false })
-  mine.send(encodeHandshake({ infoHash: INFO_HASH, peerId: peerId(number), extended: true, fast: true, v2: false }))
-  return { link: mine, heard }
-}
-
 test('a flood of requests is refused beyond the queue, and costs no more than the queue', async () => {
   const { clock, peer } = world()
   const seeder = peer().hold()
-  const { link, heard } = stranger(clock, seeder)
-  link.send(encodeMessage({ kind: 'interested' }))
+  const stranger = new Stranger(clock, seeder)
+  stranger.say({ kind: 'interested' })
   await clock.advance(100)
-  for (let i = 0; i < 1000; i++)
-    link.send(encodeMessage({ kind: 'request', chunk: 0 as ChunkIndex, offset: i, length: 1000 }))
+  for (let i = 0; i < 1000; i++) stranger.say({ kind: 'request', chunk: 0 as ChunkIndex, offset: i, length: 1000 })
   await clock.advance(100)
-  const count = (kind: string) => heard.filter((other) => other === kind).length
-  assert.equal(count('reject') + count('piece'), 1000)
-  assert.ok(count('reject') > 0)
+  assert.equal(stranger.of('reject').length + stranger.of('piece').length, 1000)
+  assert.ok(stranger.of('reject').length > 0)
+})
+
+/** Asks for bytes of a chunk of a peer whose chunks are `short` bytes long. */
+async function askShort(chunk: number, offset: number, length: number) {
+  const { clock, peer } = world()
+  const bytes = contentOf(chunk, 1000)
+  const seeder = peer({ lengthOf: () => 1000, read: async () => bytes }).hold()
+  const stranger = new Stranger(clock, seeder)
+  stranger.say({ kind: 'interested' })
+  await clock.advance(100)
+  stranger.say({ kind: 'request', chunk: chunk as ChunkIndex, offset, length })
+  await clock.advance(100)
+  return { bytes, pieces: stranger.of('piece').map((piece) => piece.bytes), isOpen: stranger.link.isOpen }
+}
+
+test('the padding after a file is served as zeros', async () => {
+  const { bytes, pieces } = await askShort(3, 0, 16 * KiB)
+  assert.deepEqual(pieces, [Uint8Array.from({ length: 16 * KiB }, (_, i) => bytes[i] ?? 0)])
+  assert.deepEqual((await askShort(3, CHUNK_SIZE - 1000, 1000)).pieces, [new Uint8Array(1000)])
+})
+
+test('nothing stands beyond a chunk, nor after the last file', async () => {
+  assert.equal((await askShort(3, CHUNK_SIZE - 1000, 1001)).isOpen, false)
+  assert.equal((await askShort(COUNT - 1, 0, 1001)).isOpen, false)
+  assert.equal((await askShort(COUNT - 1, 0, 1000)).isOpen, true)
+})
+
+test('a change of status is told at once, and a series of changes ten times a second', async () => {
+  const { clock, peer } = world()
+  const told: number[] = []
+  const leecher = peer({ onStatus: () => told.push(clock.now()) })
+  const seeder = peer().hold(0, 1)
+  connect(clock, seeder, leecher)
+  await clock.advance(1_000)
+  told.length = 0
+  const fromMs = clock.now()
+  seeder.hold(1, 2) // its HAVE is 5 ms under way, and waits 10 ms for others
+  await clock.advance(20)
+  assert.equal(told.length, 1, `told ${told.map((at) => at - fromMs)} ms later`)
+  for (let chunk = 2; chunk < 20; chunk++) {
+    seeder.hold(chunk, chunk + 1)
+    await clock.advance(20)
+  }
+  const waits = told.slice(1).map((at, i) => at - (told[i] ?? 0))
+  assert.ok(waits.length >= 3 && waits.every((wait) => wait >= 100), waits.join(' '))
 })
 
 test('unasked blocks end the session of whoever sends them', async () => {
   const { clock, peer } = world()
   const leecher = peer()
-  const { link } = stranger(clock, leecher)
+  const { link } = new Stranger(clock, leecher)
   for (let i = 0; i < 40; i++)
     link.send(encodeMessage({ kind: 'piece', chunk: 0 as ChunkIndex, offset: 0, bytes: new Uint8Array(16 * KiB) }))
   await clock.advance(200)
@@ -342,7 +365,7 @@ test('hostile bytes end the session of whoever sends them, and no other', async 
       const { clock, peer } = world()
       const leecher = peer()
       connect(clock, peer().hold(), leecher)
-      const { link } = stranger(clock, leecher)
+      const { link } = new Stranger(clock, leecher)
       for (const part of parts) link.send(part)
       assert.deepEqual(await clock.until(leecher.fetch(0)), contentOf(0))
       assert.equal(leecher.driver.swarm.peers >= 1, true)
@@ -375,7 +398,7 @@ test('hostile messages that are well formed end no other session', async () => {
       const { clock, peer } = world()
       const leecher = peer().hold(4, 8)
       connect(clock, peer().hold(), leecher)
-      const { link } = stranger(clock, leecher)
+      const { link } = new Stranger(clock, leecher)
       await clock.advance(50)
       for (const each of messages) link.send(encodeMessage(each as Parameters<typeof encodeMessage>[0]))
       assert.deepEqual(await clock.until(leecher.fetch(0)), contentOf(0))

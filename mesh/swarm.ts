@@ -3,9 +3,11 @@ import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 import { bitfieldLength, clearBit, hasBit, setBit } from '../protocol/wire/bitfield.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
+import { encodeLoading, LOADING_EXTENSION } from '../protocol/wire/loading.ts'
 import { Availability } from './availability.ts'
 import { Choker, RECHOKE_MS } from './choker.ts'
 import { Downloader } from './downloader.ts'
+import { Loading } from './loading.ts'
 import type { LinkId, Peer } from './peer.ts'
 import { Session, type SessionEvent } from './session.ts'
 import { Uploader } from './uploader.ts'
@@ -61,6 +63,8 @@ export interface SwarmOptions {
   readonly chunkCount: number
   /** Bytes of a chunk. */
   readonly lengthOf: (chunk: ChunkIndex) => number
+  /** Bytes of a whole chunk. */
+  readonly chunkSize: number
   /** From 0 to less than 1. */
   readonly random: () => number
   readonly nowMs: number
@@ -94,6 +98,7 @@ export class Swarm {
   readonly #downloader: Downloader
   readonly #uploader: Uploader
   readonly #choker: Choker
+  readonly #loading: Loading
   /** What we hold, and what we say we hold while not sharing, in wire order. */
   readonly #own: Uint8Array<ArrayBuffer>
   readonly #nothing: Uint8Array<ArrayBuffer>
@@ -114,6 +119,7 @@ export class Swarm {
     this.#rechokedMs = options.nowMs
     const emit = (effect: SwarmEffect) => this.#emit(effect)
     const peers = this.#peers
+    this.#loading = new Loading(options.chunkCount)
     this.#choker = new Choker(options.uploadSlots ?? UPLOAD_SLOTS, options.random)
     this.#downloader = new Downloader({ peers, lengthOf: options.lengthOf, emit })
     this.#uploader = new Uploader({
@@ -132,7 +138,7 @@ export class Swarm {
 
   /** Chunks that peers are fetching from elsewhere, in wire order. A view that changes. */
   get loading(): Uint8Array<ArrayBuffer> {
-    return this.#nothing
+    return this.#loading.union
   }
 
   /** Peers that have said who they are. */
@@ -140,6 +146,11 @@ export class Swarm {
     let count = 0
     for (const { session } of this.#peers.values()) if (session.peerId !== undefined) count++
     return count
+  }
+
+  /** Connections, those that have not said yet who they are included. */
+  get links(): number {
+    return this.#peers.size
   }
 
   /** Connections that there is room for. */
@@ -204,6 +215,7 @@ export class Swarm {
         this.#stored(input.chunks)
         return
       case 'loading':
+        if (this.#loading.set(input.chunks, nowMs)) this.#tellLoading()
         return
       case 'dropped':
         this.#dropped()
@@ -227,11 +239,12 @@ export class Swarm {
       this.#emit({ kind: 'closeLink', link, reason: 'not wanted' })
       return
     }
-    const { infoHash, chunkCount, lengthOf } = this.#options
+    const { infoHash, chunkCount, chunkSize, lengthOf } = this.#options
     const session = new Session({
       infoHash,
       peerId: this.#options.peerId,
       chunkCount,
+      chunkSize,
       lengthOf,
       ownBits: () => this.#advertised,
       onOutput: () => this.#wake(link),
@@ -291,6 +304,7 @@ export class Swarm {
     this.#dirty.delete(peer)
     this.#choker.remove(peer.session)
     this.#count(peer, false)
+    this.#loading.forget(link)
     this.#downloader.release(peer, nowMs)
     this.#choker.fill(this.#sharing)
     this.#emit({ kind: 'statusChanged' })
@@ -335,6 +349,12 @@ export class Swarm {
         return
       case 'rejected':
         this.#rejected(peer, event.chunk, nowMs)
+        return
+      case 'extensions':
+        if (this.#sharing && this.#loading.own.length > 0) this.#sayLoading(peer)
+        return
+      case 'loading':
+        if (this.#loading.heard(peer.link, event.chunks, nowMs)) this.#emit({ kind: 'statusChanged' })
         return
     }
   }
@@ -415,7 +435,17 @@ export class Swarm {
       for (let chunk = 0; chunk < this.#options.chunkCount; chunk++)
         if (hasBit(this.#own, chunk))
           for (const { session } of this.#peers.values()) session.announce(chunk as ChunkIndex)
+    this.#tellLoading()
     this.#choker.fill(sharing)
+  }
+
+  #tellLoading(): void {
+    for (const peer of this.#peers.values()) this.#sayLoading(peer)
+  }
+
+  /** Who does not share fetches for itself alone: nobody should wait for that. */
+  #sayLoading({ session }: Peer): void {
+    session.sendExtended(LOADING_EXTENSION, this.#sharing ? this.#loading.own : encodeLoading([]))
   }
 
   #chunkRead(chunk: ChunkIndex, bytes: Uint8Array | undefined, nowMs: number): void {
@@ -436,6 +466,9 @@ export class Swarm {
       for (const peer of this.#peers.values()) this.#reviewInterest(peer)
       this.#choker.rechoke(this.#sharing)
     }
+    const { changed, tell } = this.#loading.tick(nowMs)
+    if (changed) this.#emit({ kind: 'statusChanged' })
+    if (tell) this.#tellLoading()
     this.#uploader.pumpAll(nowMs)
   }
 

@@ -38,11 +38,15 @@ export class UploadQueue {
     return this.#spans.find((span) => span.chunk !== head?.chunk)?.chunk
   }
 
-  /** Bytes of the head's block as a view, or undefined when its chunk is not loaded. */
+  /** Bytes of the head's block, or undefined when its chunk is not loaded. Zeros stand after the chunk's own bytes. */
   get headBytes(): Uint8Array | undefined {
     const { head } = this
     if (head === undefined || this.#loaded?.chunk !== head.chunk) return undefined
-    return this.#loaded.bytes.subarray(head.offset, head.offset + head.length)
+    const view = this.#loaded.bytes.subarray(head.offset, head.offset + head.length)
+    if (view.length === head.length) return view
+    const padded = new Uint8Array(head.length)
+    padded.set(view)
+    return padded
   }
 
   shift(): void {

@@ -175,6 +175,7 @@ export class VirtualPeer {
       infoHash: INFO_HASH,
       peerId: this.id,
       lengthOf,
+      chunkSize: CHUNK_SIZE,
       random: () => {
         seed = (seed * 48271 + 11) % 0x7fffffff
         return seed / 0x7fffffff
