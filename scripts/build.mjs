@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { leanSimplePeer } from '../page-bridge/stand-ins/esbuild.mjs'
 import { internalNames, shrink } from './shrink-worker.mjs'
 
 const common = {
@@ -30,13 +31,6 @@ const node = {
   external: ['@roamhq/wrtc', 'classic-level'],
 }
 
-/** simple-peer and bencode expect Node's globals; the mesh bundle alone carries their stand-ins. */
-const nodeShims = {
-  define: { ...browser.define, global: 'globalThis' },
-  inject: ['page-bridge/node-globals.ts'],
-  alias: { debug: './page-bridge/no-debug.cjs' },
-}
-
 // CommonJS packages bundled into an ES module still call require() for Node's own modules.
 const requireBanner = {
   js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -49,7 +43,8 @@ const bundles = [
   { ...browser, entryPoints: ['page-bridge/api.ts'], outfile: 'dist/page.js', format: 'esm' },
   {
     ...browser,
-    ...nodeShims,
+    define: { ...browser.define, ...leanSimplePeer.define },
+    alias: leanSimplePeer.alias,
     entryPoints: ['page-bridge/mesh-entry.ts'],
     outfile: 'dist/tributary-mesh.js',
     format: 'esm',

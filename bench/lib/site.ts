@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { DEFAULT_OPTIONS, type ManifestOptions } from '../../manifest-tool/build-manifest.ts'
 import { type RunningServer, startServer } from '../../manifest-tool/serve/start-server.ts'
+import { leanSimplePeer } from '../../page-bridge/stand-ins/esbuild.mjs'
 
 export const MiB = 2 ** 20
 
@@ -80,9 +81,7 @@ async function writePages(dir: string): Promise<void> {
       write: false,
       format: 'esm',
       target: 'es2022',
-      define: { global: 'globalThis' },
-      inject: [join(folder, '../../page-bridge/node-globals.ts')],
-      alias: { debug: fileURLToPath(new URL('../../page-bridge/no-debug.cjs', import.meta.url)) },
+      ...leanSimplePeer,
     })
     await writeFile(join(dir, `bench-${name}.js`), outputFiles[0]?.contents ?? '')
     await writeFile(

@@ -1,2 +1,0 @@
-// Stands in for the `debug` package in the mesh bundle.
-module.exports = () => () => undefined

@@ -1,0 +1,4 @@
+export const leanSimplePeer: {
+  readonly define: Record<string, string>
+  readonly alias: Record<string, string>
+}
