@@ -1,8 +1,8 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
+import { HandlePool } from '../store/handle-pool.ts'
 import { reasonOf } from './errors.ts'
-import { HandlePool } from './handle-pool.ts'
 
 /** What the disk says about a listed file. */
 export type FileLook =

@@ -1,41 +1,49 @@
-import { QuotaExceeded } from '../protocol/errors.ts'
-import type { ChunkStore } from './chunk-store.ts'
+import type { ChunkSpan } from '../protocol/geometry.ts'
+import type { InfoHash } from '../protocol/units.ts'
 
-/** Reads of one swarm within this time count as one use: each use is a write. */
-const SAME_USE_MS = 60_000
+/** What can be given up: the chunks of one record. */
+export interface Evictable {
+  readonly swarm: InfoHash
+  readonly chunks: ChunkSpan
+  /** What it takes of the store's capacity. */
+  readonly bytes: number
+}
+
+/** Of what was not asked for longest, this share may be given up; within it, what most others hold goes first. */
+const STALE_SHARE = 0.25
 
 /**
- * The same store, but one that makes room: a write that finds none drops the swarms that nobody has asked for longest.
- * A run that does not even fit into the empty store still throws QuotaExceeded.
+ * Which records to give up, so that at least `bytes` come free: the least recently asked, but within the stalest part of
+ * the store those first that are easily had again. A rare record that nobody asks for goes as well, once nothing else is
+ * as stale.
+ * @param stored all records, the least recently asked first
+ * @param holders how many others hold the record's rarest chunk, as far as known
  */
-export function evictingStore(store: ChunkStore, now: () => number = Date.now): ChunkStore {
-  const asked = new Map<string, number>()
-  return {
-    runs: (swarm) => store.runs(swarm),
-    swarms: () => store.swarms(),
-    touch: (swarm) => store.touch(swarm),
-    drop: (swarm) => store.drop(swarm),
-    close: () => store.close(),
-    async read(swarm, chunk) {
-      const bytes = await store.read(swarm, chunk)
-      if (bytes && now() - (asked.get(swarm) ?? Number.NEGATIVE_INFINITY) >= SAME_USE_MS) {
-        asked.set(swarm, now())
-        await store.touch(swarm)
-      }
-      return bytes
-    },
-    async write(swarm, first, chunks) {
-      for (;;) {
-        try {
-          return await store.write(swarm, first, chunks)
-        } catch (error) {
-          if (!(error instanceof QuotaExceeded)) throw error
-          const oldest = (await store.swarms()).find((other) => other !== swarm)
-          if (oldest === undefined) throw error
-          asked.delete(oldest)
-          await store.drop(oldest)
-        }
-      }
-    },
-  }
+export function chooseVictims<E extends Evictable>(
+  stored: Iterable<E>,
+  bytes: number,
+  holders: (record: E) => number,
+): readonly E[] {
+  const all = [...stored]
+  const stale = stalest(all, Math.max(bytes, STALE_SHARE * sizeOf(all)))
+  const ranked = stale.map((record) => ({ record, holders: holders(record) }))
+  ranked.sort((a, b) => (a.holders === b.holders ? 0 : b.holders - a.holders)) // stable: the stalest stay in front
+  return stalest(
+    ranked.map(({ record }) => record),
+    bytes,
+  )
+}
+
+/** As many from the front as make up `bytes`. */
+function stalest<E extends Evictable>(records: readonly E[], bytes: number): E[] {
+  let sum = 0
+  const enough = records.findIndex((record) => {
+    sum += record.bytes
+    return sum >= bytes
+  })
+  return records.slice(0, enough < 0 ? records.length : enough + 1)
+}
+
+function sizeOf(records: readonly Evictable[]): number {
+  return records.reduce((sum, { bytes }) => sum + bytes, 0)
 }

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { ClassicLevel } from 'classic-level'
 import { QuotaExceeded } from '../protocol/errors.ts'
-import { type ChunkIndex, type InfoHash, KiB } from '../protocol/units.ts'
+import { type ChunkIndex, type InfoHash, KiB, MiB } from '../protocol/units.ts'
 import { makeScratch } from '../test/harness/scratch.ts'
 import { chunkStoreContract } from './chunk-store.contract.ts'
-import { evictingStore } from './evicting.ts'
-import { type LevelDbOptions, openLevelDb } from './leveldb.ts'
+import { type DiskStore, ForeignFolder, type LevelDbOptions, openLevelDb } from './leveldb.ts'
 
 const SWARM = 'a'.repeat(40) as InfoHash
 const at = (n: number) => n as ChunkIndex
+const span = (first: number, after: number) => ({ first: at(first), after: at(after) })
 const chunkOf = (n: number, size = 64 * KiB) => new Uint8Array(size).fill(n)
 
-async function open(t: TestContext, options: LevelDbOptions = {}, folder?: string) {
+async function open(t: TestContext, options: LevelDbOptions = {}, folder?: string): Promise<DiskStore> {
   const store = await openLevelDb(folder ?? (await makeScratch(t, 'leveldb')), options)
   t.after(() => store.close())
   return store
@@ -26,7 +27,7 @@ for (const { name, run } of chunkStoreContract) {
   })
 }
 
-test('what was written is there after the process was killed', { timeout: 60_000 }, async (t) => {
+test('what was written is there after the process was killed, and nothing else is', { timeout: 60_000 }, async (t) => {
   const folder = await makeScratch(t, 'leveldb')
   const source = `
     const { openLevelDb } = await import(${JSON.stringify(new URL('leveldb.ts', import.meta.url).href)})
@@ -44,57 +45,101 @@ test('what was written is there after the process was killed', { timeout: 60_000
     written = Number(String(text).trim().split('\n').pop())
     if (written >= 60 && !child.killed) child.kill('SIGKILL')
   }
+  await writeFile(join(folder, 'runs', SWARM, 'ffffff00'), 'what the process was writing')
   const store = await open(t, {}, folder)
+  assert.equal(store.wasClosed, false)
   const held = (await store.runs(SWARM)).reduce((sum, { first, after }) => sum + after - first, 0)
   assert.ok(held >= written, `${held} of at least ${written} chunks`)
   for (let i = 0; i < held; i++) assert.deepEqual(await store.read(SWARM, at(i)), chunkOf(i & 0xff))
+  assert.equal((await readdir(join(folder, 'runs', SWARM))).length, held / 4)
 })
 
-test('a chunk that the disk has spoilt is forgotten, its neighbours stay', async (t) => {
+test('a store that was closed says so, once', async (t) => {
+  const folder = await makeScratch(t, 'leveldb')
+  for (const wasClosed of [true, true]) {
+    const store = await openLevelDb(folder)
+    assert.equal(store.wasClosed, wasClosed)
+    await store.write(SWARM, at(3), [chunkOf(3)])
+    await store.values.set('a value', { of: new Uint8Array([1, 2]).buffer })
+    await store.close()
+  }
+  const store = await open(t, {}, folder)
+  assert.deepEqual(await store.runs(SWARM), [span(3, 4)])
+  assert.deepEqual(await store.values.get('a value'), { of: new Uint8Array([1, 2]).buffer })
+  await store.values.clear()
+  assert.equal(await store.values.get('a value'), undefined)
+})
+
+test('a run whose file is gone or cut off is forgotten, its neighbours stay', async (t) => {
+  const folder = await makeScratch(t, 'leveldb')
+  const store = await open(t, {}, folder)
+  for (const first of [0, 2, 4]) await store.write(SWARM, at(first), [chunkOf(first), chunkOf(first + 1)])
+  await rm(join(folder, 'runs', SWARM, '00000000'))
+  await truncate(join(folder, 'runs', SWARM, '00000002'), 100 * KiB)
+  assert.equal(await store.read(SWARM, at(1)), undefined)
+  assert.equal(await store.read(SWARM, at(3)), undefined)
+  assert.deepEqual(await store.read(SWARM, at(4)), chunkOf(4))
+  assert.deepEqual(await store.runs(SWARM), [span(4, 6)])
+  await store.write(SWARM, at(1), [chunkOf(1), chunkOf(2)])
+  assert.deepEqual(await store.read(SWARM, at(1)), chunkOf(1))
+})
+
+test('a look-up reads on within its run, up to a mebibyte', async (t) => {
+  const store = await open(t)
+  await store.write(
+    SWARM,
+    at(10),
+    Array.from({ length: 24 }, (_, i) => chunkOf(10 + i)),
+  )
+  const [run, ...more] = await store.readRuns(SWARM, span(12, 13))
+  assert.equal(more.length, 0)
+  assert.deepEqual([run?.chunks, run?.chunkSize], [span(12, 28), 64 * KiB])
+  assert.ok(run?.data instanceof Uint8Array && run.data.length === MiB && run.data[0] === 12)
+  assert.deepEqual((await store.readRuns(SWARM, span(33, 40)))[0]?.chunks, span(33, 34))
+})
+
+test('what is forgotten leaves the disk, and the order of use outlives the process', async (t) => {
+  const folder = await makeScratch(t, 'leveldb')
+  let nowMs = 1_000
+  const options = { capacity: 256 * KiB, now: () => nowMs++ }
+  const before = await openLevelDb(folder, options)
+  for (const i of [0, 1, 2, 3]) await before.write(SWARM, at(i), [chunkOf(i)])
+  await before.read(SWARM, at(1))
+  await before.close()
+  const store = await open(t, options, folder)
+  const order = () => [...store.stored()].map(({ chunks }) => chunks.first)
+  assert.deepEqual(order(), [0, 2, 3, 1])
+  await assert.rejects(store.write(SWARM, at(9), [chunkOf(9)]), QuotaExceeded)
+  const gone = await store.forget(SWARM, span(2, 3))
+  assert.deepEqual(
+    gone.map(({ chunks, bytes }) => [chunks, bytes]),
+    [[span(2, 3), 64 * KiB]],
+  )
+  assert.deepEqual(await readdir(join(folder, 'runs', SWARM)), ['00000000', '00000001', '00000003'])
+  await store.write(SWARM, at(9), [chunkOf(9)])
+  assert.deepEqual(order(), [0, 3, 1, 9])
+  assert.equal(store.used, 256 * KiB)
+})
+
+test('a folder of something else is left alone', async (t) => {
+  const folder = await makeScratch(t, 'leveldb')
+  await writeFile(join(folder, 'thesis.txt'), 'years of work')
+  await assert.rejects(openLevelDb(folder), ForeignFolder)
+  assert.deepEqual(await readdir(folder), ['thesis.txt'])
+  await rm(join(folder, 'thesis.txt'))
+  await mkdir(join(folder, 'lost+found'))
+  await open(t, {}, folder)
+})
+
+test('a database that is broken is repaired or made anew, and takes chunks again', async (t) => {
   const folder = await makeScratch(t, 'leveldb')
   const before = await openLevelDb(folder)
-  const chunks = [1, 2, 3, 4].map((n) => crypto.getRandomValues(chunkOf(n, 4 * KiB)))
-  await before.write(SWARM, at(0), chunks)
-  before.close()
-  await assert.rejects(before.touch(SWARM), 'it comes after the close')
-  await spoil(folder, `chunk!${SWARM}!00000001`)
-  const store = await open(t, { capacity: 16 * KiB }, folder)
-  assert.equal(await store.read(SWARM, at(1)), undefined)
-  assert.deepEqual(await store.runs(SWARM), [
-    { first: 0, after: 1 },
-    { first: 2, after: 4 },
-  ])
-  for (const i of [0, 2, 3]) assert.deepEqual(await store.read(SWARM, at(i)), chunks[i])
-  await store.write(SWARM, at(1), [chunks[1] ?? chunkOf(0)])
-  assert.deepEqual(await store.read(SWARM, at(1)), chunks[1])
-  await assert.rejects(store.write(SWARM, at(4), [chunkOf(9, 1)]), QuotaExceeded)
+  await before.write(SWARM, at(0), [chunkOf(0)])
+  await before.close()
+  for (const name of await readdir(folder))
+    if (/^(MANIFEST|CURRENT)/.test(name)) await writeFile(join(folder, name), 'x')
+  const store = await open(t, {}, folder)
+  await store.write(SWARM, at(0), [chunkOf(0)])
+  assert.deepEqual(await store.read(SWARM, at(0)), chunkOf(0))
+  assert.equal((await stat(join(folder, 'runs', SWARM, '00000000'))).size, 64 * KiB)
 })
-
-test('room is made by dropping what nobody has asked for longest', async (t) => {
-  let nowMs = 0
-  const now = () => nowMs
-  const store = evictingStore(await open(t, { capacity: 256 * KiB, now }), now)
-  const swarms = ['1', '2', '3', '4', '5'].map((digit) => digit.repeat(40) as InfoHash)
-  const [one = SWARM, two = SWARM, three = SWARM, four = SWARM, five = SWARM] = swarms
-  for (const swarm of [one, two, three, four]) {
-    nowMs += 100_000
-    await store.write(swarm, at(0), [chunkOf(7)])
-  }
-  nowMs += 100_000
-  assert.deepEqual(await store.read(one, at(0)), chunkOf(7))
-  await store.write(five, at(0), [chunkOf(8), chunkOf(9)])
-  assert.deepEqual(await store.swarms(), [four, one, five])
-  await assert.rejects(store.write(five, at(2), [chunkOf(1, 512 * KiB)]), QuotaExceeded)
-  assert.deepEqual(await store.swarms(), [five])
-})
-
-/** Changes one byte of a value, beneath the store. */
-async function spoil(folder: string, key: string): Promise<void> {
-  const database = new ClassicLevel<string, Uint8Array>(folder, { valueEncoding: 'view' })
-  const value = await database.get(key)
-  assert.ok(value)
-  const changed = Uint8Array.from(value)
-  changed[1000] = (changed[1000] ?? 0) ^ 1
-  await database.put(key, changed)
-  await database.close()
-}

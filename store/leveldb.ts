@@ -1,54 +1,114 @@
-import { createHash } from 'node:crypto'
-import { type BatchOperation, ClassicLevel } from 'classic-level'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ClassicLevel } from 'classic-level'
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
-import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
-import { type ChunkStore, checkRun } from './chunk-store.ts'
+import { type ChunkIndex, type InfoHash, MiB } from '../protocol/units.ts'
+import { checkRun, type RunStore, type StoredRun, type ValueStore } from './chunk-store.ts'
+import type { Evictable } from './evicting.ts'
+import { RunFiles } from './leveldb-files.ts'
+import {
+  encodeRecord,
+  footprintOf,
+  keyOf,
+  overlapping,
+  parseRecord,
+  placeOf,
+  RUNS,
+  type RunRecord,
+  recordOf,
+} from './leveldb-records.ts'
+import { levelValues } from './leveldb-values.ts'
 import { RunIndex } from './run-index.ts'
 
-// Keys: `run!<swarm>!<first>` holds what a run spans, `chunk!<swarm>!<index>` a digest and the chunk's bytes,
-// `used!<swarm>` when the swarm was last used. A run and its chunks are written in one batch, which LevelDB keeps or
-// loses as a whole when the process or the machine stops.
+// LevelDB knows what there is; the bytes of a run are in a file beside it (docs/decisions/006). A file is whole before
+// LevelDB hears of it, so a process that is killed leaves at most a file that nobody knows.
 
 export interface LevelDbOptions {
-  /** Bytes of chunks; a write beyond it throws QuotaExceeded. */
+  /** What chunks may take of the disk, in bytes; a write beyond it throws QuotaExceeded. */
   readonly capacity?: number
+  readonly maxOpenFiles?: number
   /** Milliseconds since 1970, for the order of use. */
   readonly now?: () => number
 }
 
-/** First bytes of a chunk's SHA-256, kept before it. */
-const DIGEST_LENGTH = 16
+/** Chunks on the disk of a Node process. */
+export interface DiskStore extends RunStore {
+  readonly values: ValueStore
+  /** Whether the last process that had the store closed it. If not, its chunks may be older than what LevelDB says. */
+  readonly wasClosed: boolean
+  /** What chunks take of the disk. */
+  readonly used: number
+  readonly openFiles: number
+  /** Runs that are stored, the least recently asked first. */
+  stored(): Iterable<Evictable>
+  /** Forgets the runs that hold any of these chunks. @returns what has gone */
+  forget(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly Evictable[]>
+  close(): Promise<void>
+}
+
+/** The folder holds something else than a store. */
+export class ForeignFolder extends Error {
+  override readonly name = 'ForeignFolder'
+}
+
+/** A look-up reads on within its run up to this much: whoever reads in order comes for it next. */
+const READ_BYTES = 1 * MiB
+
+/** Uses are written down this long after they happened: a killed process forgets that much of their order. */
+const NOTE_USES_MS = 60_000
+
+const DEFAULT_OPEN_FILES = 256
+const CLOSED = 'closed'
+/** What may lie in an empty folder: the root of a file system has one. */
+const NO_MATTER = new Set(['lost+found', '.DS_Store'])
 
 type Database = ClassicLevel<string, Uint8Array>
-type Batch = BatchOperation<Database, string, Uint8Array>[]
 
 interface Shelf {
   index: RunIndex
+  readonly runs: Map<ChunkIndex, StoredRecord>
   usedMs: number
-  /** Bytes of its chunks. */
-  size: number
 }
 
+interface StoredRecord extends RunRecord, Evictable {}
+
 /**
- * Chunks on the disk of a Node process. One process at a time can open a folder.
- * A folder that LevelDB finds broken is emptied: what it held can be had again.
- * @throws the database's error when the folder cannot be used, or another process uses it
+ * One process at a time can open a folder. One that LevelDB finds broken is repaired, or emptied: what it held can be
+ * had again.
+ * @throws ForeignFolder; the system's or the database's error when the folder cannot be used or another process uses it
  */
-export async function openLevelDb(folder: string, options: LevelDbOptions = {}): Promise<ChunkStore> {
-  const create = (): Database => new ClassicLevel(folder, { keyEncoding: 'utf8', valueEncoding: 'view' })
-  let database = create()
+export async function openLevelDb(folder: string, options: LevelDbOptions = {}): Promise<DiskStore> {
+  await mkdir(folder, { recursive: true })
+  const there = (await readdir(folder)).filter((name) => !NO_MATTER.has(name))
+  if (there.length > 0 && !there.includes('CURRENT') && !there.includes('LOCK'))
+    throw new ForeignFolder(`${folder} holds other things`)
+  const database = await openDatabase(folder)
   try {
-    await database.open()
+    const store = new LevelDbStore(database, join(folder, 'runs'), options)
+    await store.load(there.length === 0)
+    return store
   } catch (error) {
-    if (!isCorruption(error)) throw error
-    await ClassicLevel.destroy(folder)
-    database = create()
-    await database.open()
+    await database.close()
+    throw error
   }
-  const store = new LevelDbStore(database, options)
-  await store.load()
-  return store
+}
+
+/** Its binary is loaded here and not before, so that whoever does not store does not need it. */
+async function openDatabase(folder: string): Promise<Database> {
+  const { ClassicLevel } = await import('classic-level')
+  const mend = [() => ClassicLevel.repair(folder), () => ClassicLevel.destroy(folder)]
+  for (;;) {
+    const database: Database = new ClassicLevel(folder, { keyEncoding: 'utf8', valueEncoding: 'view' })
+    try {
+      await database.open()
+      return database
+    } catch (error) {
+      const next = isCorruption(error) ? mend.shift() : undefined
+      if (next === undefined) throw error
+      await next()
+    }
+  }
 }
 
 function isCorruption(error: unknown): boolean {
@@ -56,73 +116,104 @@ function isCorruption(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_CORRUPTION'
 }
 
-class LevelDbStore implements ChunkStore {
+class LevelDbStore implements DiskStore {
+  readonly values: ValueStore
+  wasClosed = false
   readonly #database: Database
+  readonly #files: RunFiles
   readonly #capacity: number
   readonly #now: () => number
   readonly #shelves = new Map<InfoHash, Shelf>()
+  /** In order of use, the least recent first. */
+  readonly #byUse = new Set<StoredRecord>()
+  readonly #unnoted = new Set<StoredRecord>()
+  #noting: NodeJS.Timeout | undefined
   #used = 0
+  /** Nothing has failed that could leave a file without its record, or the other way round. */
+  #isSound = true
   /** Changes, one after the other. */
-  #changes: Promise<void> = Promise.resolve()
+  #changes: Promise<unknown> = Promise.resolve()
+  #closing: Promise<void> | undefined
 
-  constructor(database: Database, { capacity = Number.POSITIVE_INFINITY, now = Date.now }: LevelDbOptions) {
+  constructor(database: Database, runsFolder: string, options: LevelDbOptions) {
     this.#database = database
-    this.#capacity = capacity
-    this.#now = now
+    this.#files = new RunFiles(runsFolder, options.maxOpenFiles ?? DEFAULT_OPEN_FILES)
+    this.#capacity = options.capacity ?? Number.POSITIVE_INFINITY
+    this.#now = options.now ?? Date.now
+    this.values = levelValues(database)
   }
 
-  /** Reads what the folder holds; the chunks themselves stay where they are. */
-  async load(): Promise<void> {
-    const runs = new Map<InfoHash, { spans: ChunkSpan[]; size: number }>()
-    for await (const [key, value] of this.#database.iterator({ gt: 'run!', lt: 'run"' })) {
-      const [, swarm = '', first = ''] = key.split('!')
-      const [after = 0, size = 0] = numbersOf(value)
-      const found = runs.get(swarm as InfoHash) ?? { spans: [], size: 0 }
-      found.spans.push({ first: Number.parseInt(first, 16) as ChunkIndex, after: after as ChunkIndex })
-      found.size += size
-      runs.set(swarm as InfoHash, found)
+  get used(): number {
+    return this.#used
+  }
+
+  get openFiles(): number {
+    return this.#files.openFiles
+  }
+
+  /** Reads what there is; the chunks themselves stay where they are. */
+  async load(isNew: boolean): Promise<void> {
+    this.wasClosed = isNew || (await this.#database.get(CLOSED)) !== undefined
+    await this.#database.del(CLOSED)
+    const records: RunRecord[] = []
+    for await (const [key, value] of this.#database.iterator(RUNS)) {
+      const record = parseRecord(key, value)
+      if (record) records.push(record)
     }
-    for (const [swarm, { spans, size }] of runs) {
-      const used = await this.#database.get(`used!${swarm}`)
-      this.#shelves.set(swarm, { index: new RunIndex(spans), size, usedMs: numbersOf(used)[0] ?? 0 })
-      this.#used += size
-    }
+    records.sort((a, b) => a.usedMs - b.usedMs)
+    for (const record of records) this.#adopt(record)
+    if (!this.wasClosed) await this.#files.sweep(({ swarm, first }) => this.#recordAt(swarm, first) !== undefined)
   }
 
   async runs(swarm: InfoHash): Promise<readonly ChunkSpan[]> {
     return this.#shelves.get(swarm)?.index.runs.slice() ?? []
   }
 
-  /** A chunk that the disk has spoilt is forgotten. */
   async read(swarm: InfoHash, chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (!this.#shelves.get(swarm)?.index.holds(chunk)) return undefined
-    const value = await this.#database.get(chunkKey(swarm, chunk))
-    if (value === undefined) return undefined
-    const bytes = new Uint8Array(value.subarray(DIGEST_LENGTH)) // a copy that owns its buffer
-    if (digestOf(bytes).equals(value.subarray(0, DIGEST_LENGTH))) return bytes
-    await this.#inTurn(() => this.#forget(swarm, chunk, bytes.length))
-    return undefined
+    const [record] = this.#recordsIn(swarm, { first: chunk, after: (chunk + 1) as ChunkIndex })
+    return record && (await this.#read(record, { first: chunk, after: (chunk + 1) as ChunkIndex }))
+  }
+
+  async readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]> {
+    const runs = this.#recordsIn(swarm, chunks).map(async (record): Promise<StoredRun[]> => {
+      const first = Math.max(record.first, chunks.first)
+      const worth = Math.ceil(READ_BYTES / record.chunkSize)
+      const after = Math.min(record.chunks.after, Math.max(chunks.after, first + worth))
+      const part = { first: first as ChunkIndex, after: after as ChunkIndex }
+      const data = await this.#read(record, part)
+      return data ? [{ chunks: part, chunkSize: record.chunkSize, data }] : []
+    })
+    return (await Promise.all(runs)).flat()
   }
 
   write(swarm: InfoHash, first: ChunkIndex, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     return this.#inTurn(async () => {
       checkRun(chunks)
-      const shelf = this.#shelves.get(swarm) ?? { index: new RunIndex(), size: 0, usedMs: 0 }
-      const missing = shelf.index.missingIn({ first, after: (first + chunks.length) as ChunkIndex })
-      const partOf = (run: ChunkSpan) => chunks.slice(run.first - first, run.after - first)
-      const size = missing.reduce((sum, run) => sum + lengthOf(partOf(run)), 0)
+      const span = { first, after: (first + chunks.length) as ChunkIndex }
+      const missing = this.#shelves.get(swarm)?.index.missingIn(span) ?? [span]
+      const pieces = missing.map((piece) => {
+        const parts = chunks.slice(piece.first - first, piece.after - first)
+        return { parts, record: recordOf(swarm, piece, parts, this.#now()) }
+      })
+      const size = pieces.reduce((sum, { record }) => sum + footprintOf(record), 0)
       if (this.#used + size > this.#capacity)
         throw new QuotaExceeded(`${this.#used + size} bytes are more than the ${this.#capacity} that fit`)
-      if (missing.length === 0) return
-      const usedMs = this.#now()
-      await this.#database.batch([
-        ...missing.flatMap((run) => recordsOf(swarm, run, partOf(run))),
-        { type: 'put', key: `used!${swarm}`, value: textOf([usedMs]) },
-      ])
-      for (const run of missing) shelf.index.add(run)
-      this.#used += size
-      this.#shelves.set(swarm, { ...shelf, size: shelf.size + size, usedMs })
+      if (pieces.length > 0) await this.#writePieces(pieces)
     })
+  }
+
+  async #writePieces(pieces: readonly { parts: readonly Uint8Array[]; record: RunRecord }[]): Promise<void> {
+    try {
+      for (const { parts, record } of pieces) await this.#files.write(record, parts)
+      await this.#database.batch(
+        pieces.map(({ record }) => ({ type: 'put', key: keyOf(record), value: encodeRecord(record) })),
+      )
+    } catch (error) {
+      this.#isSound = false
+      for (const { record } of pieces) await this.#files.remove(record).catch(() => undefined)
+      throw error
+    }
+    for (const { record } of pieces) this.#adopt(record)
   }
 
   async swarms(): Promise<readonly InfoHash[]> {
@@ -130,99 +221,122 @@ class LevelDbStore implements ChunkStore {
     return byUse.map(([swarm]) => swarm)
   }
 
-  touch(swarm: InfoHash): Promise<void> {
-    return this.#inTurn(async () => {
-      const shelf = this.#shelves.get(swarm)
-      if (shelf === undefined) return
-      shelf.usedMs = this.#now()
-      await this.#database.put(`used!${swarm}`, textOf([shelf.usedMs]))
-    })
-  }
-
-  drop(swarm: InfoHash): Promise<void> {
-    return this.#inTurn(async () => {
-      this.#used -= this.#shelves.get(swarm)?.size ?? 0
-      this.#shelves.delete(swarm)
-      // The runs go first: chunks without a run are never found again, and go at the next drop.
-      for (const kind of ['run', 'chunk'])
-        await this.#database.clear({ gt: `${kind}!${swarm}!`, lt: `${kind}!${swarm}"` })
-      await this.#database.del(`used!${swarm}`)
-    })
-  }
-
-  close(): void {
-    void this.#inTurn(() => this.#database.close())
-  }
-
-  /** Splits the run that held a chunk. */
-  async #forget(swarm: InfoHash, chunk: ChunkIndex, length: number): Promise<void> {
+  async touch(swarm: InfoHash): Promise<void> {
     const shelf = this.#shelves.get(swarm)
-    const run = shelf?.index.runs.find(({ first, after }) => first <= chunk && chunk < after)
-    if (shelf === undefined || run === undefined) return
-    const [, runSize = 0] = numbersOf(await this.#database.get(runKey(swarm, run.first)))
-    const before = { first: run.first, after: chunk }
-    const behind = { first: (chunk + 1) as ChunkIndex, after: run.after }
-    const rest = [before, behind].filter(({ first, after }) => first < after)
-    const batch: Batch = [
-      { type: 'del', key: runKey(swarm, run.first) },
-      { type: 'del', key: chunkKey(swarm, chunk) },
-    ]
-    // The first part has chunks of full length, for only a run's last chunk is short.
-    const chunkSize = chunk < run.after - 1 ? length : Math.floor((runSize - length) / Math.max(1, chunk - run.first))
-    const firstSize = (chunk - run.first) * chunkSize
-    for (const span of rest) {
-      const size = span === before ? firstSize : runSize - length - firstSize
-      batch.push({ type: 'put', key: runKey(swarm, span.first), value: textOf([span.after, size]) })
-    }
-    await this.#database.batch(batch)
-    shelf.index = new RunIndex(shelf.index.runs.flatMap((other) => (other === run ? rest : [other])))
-    shelf.size -= length
-    this.#used -= length
+    if (shelf) shelf.usedMs = this.#now()
   }
 
-  #inTurn(change: () => Promise<void>): Promise<void> {
+  async drop(swarm: InfoHash): Promise<void> {
+    await this.forget(swarm, { first: 0 as ChunkIndex, after: Number.POSITIVE_INFINITY as ChunkIndex })
+  }
+
+  stored(): Iterable<Evictable> {
+    return this.#byUse
+  }
+
+  forget(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly Evictable[]> {
+    return this.#inTurn(async () => {
+      const gone = this.#recordsIn(swarm, chunks)
+      await this.#forget(gone)
+      return gone
+    })
+  }
+
+  /** Marks the store as closed in good order, unless a failure has left it in doubt. */
+  close(): Promise<void> {
+    this.#closing ??= this.#inTurn(async () => {
+      clearTimeout(this.#noting)
+      this.#files.close()
+      try {
+        await this.#noteUses()
+        if (this.#isSound) await this.#database.put(CLOSED, new Uint8Array(1))
+      } finally {
+        await this.#database.close()
+      }
+    })
+    return this.#closing
+  }
+
+  /** A run whose file is gone or too short is forgotten. */
+  async #read(record: StoredRecord, chunks: ChunkSpan): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    this.#use(record)
+    const { start, length } = placeOf(record, chunks)
+    const bytes = await this.#files.read(record, start, length)
+    if (bytes === undefined && this.#byUse.has(record)) await this.#inTurn(() => this.#forget([record]))
+    return bytes
+  }
+
+  /** LevelDB forgets first: a file that nobody knows is swept up after a crash, a record without its file is a lie. */
+  async #forget(records: readonly StoredRecord[]): Promise<void> {
+    const known = records.filter((record) => this.#byUse.has(record))
+    if (known.length === 0) return
+    await this.#database.batch(known.map((record) => ({ type: 'del', key: keyOf(record) })))
+    for (const record of known) this.#release(record)
+    for (const record of known)
+      await this.#files.remove(record).catch((error) => {
+        this.#isSound = false
+        throw error
+      })
+  }
+
+  #adopt(run: RunRecord): void {
+    const record: StoredRecord = { ...run, bytes: footprintOf(run) }
+    const shelf = this.#shelves.get(run.swarm) ?? { index: new RunIndex(), runs: new Map(), usedMs: 0 }
+    this.#shelves.set(run.swarm, shelf)
+    shelf.index.add(run.chunks)
+    shelf.runs.set(run.first, record)
+    shelf.usedMs = Math.max(shelf.usedMs, run.usedMs)
+    this.#byUse.add(record)
+    this.#used += record.bytes
+  }
+
+  #release(record: StoredRecord): void {
+    const shelf = this.#shelves.get(record.swarm)
+    this.#byUse.delete(record)
+    this.#unnoted.delete(record)
+    this.#used -= record.bytes
+    if (shelf === undefined) return
+    shelf.runs.delete(record.first)
+    shelf.index = new RunIndex(shelf.index.runs.filter(({ first }) => first !== record.first))
+    if (shelf.runs.size === 0) this.#shelves.delete(record.swarm)
+  }
+
+  #recordAt(swarm: InfoHash, first: number): StoredRecord | undefined {
+    return this.#shelves.get(swarm)?.runs.get(first as ChunkIndex)
+  }
+
+  /** In ascending order. */
+  #recordsIn(swarm: InfoHash, chunks: ChunkSpan): StoredRecord[] {
+    const shelf = this.#shelves.get(swarm)
+    return shelf ? overlapping(shelf.index.runs, chunks).flatMap(({ first }) => shelf.runs.get(first) ?? []) : []
+  }
+
+  #use(record: StoredRecord): void {
+    if (!this.#byUse.delete(record)) return
+    this.#byUse.add(record)
+    record.usedMs = this.#now()
+    const shelf = this.#shelves.get(record.swarm)
+    if (shelf) shelf.usedMs = record.usedMs
+    this.#unnoted.add(record)
+    this.#noting ??= setTimeout(() => {
+      this.#noting = undefined
+      // An order of use that cannot be written down is not worth an error.
+      this.#inTurn(() => this.#noteUses()).catch(() => undefined)
+    }, NOTE_USES_MS).unref()
+  }
+
+  async #noteUses(): Promise<void> {
+    const records = [...this.#unnoted]
+    this.#unnoted.clear()
+    if (records.length > 0)
+      await this.#database.batch(
+        records.map((record) => ({ type: 'put', key: keyOf(record), value: encodeRecord(record) })),
+      )
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
     const done = this.#changes.then(change)
     this.#changes = done.catch(() => undefined) // whoever asked for the change hears of it
     return done
   }
-}
-
-function runKey(swarm: InfoHash, first: number): string {
-  return `run!${swarm}!${hex(first)}`
-}
-
-function chunkKey(swarm: InfoHash, chunk: number): string {
-  return `chunk!${swarm}!${hex(chunk)}`
-}
-
-/** Of one length, so that keys sort like numbers. */
-function hex(index: number): string {
-  return index.toString(16).padStart(8, '0')
-}
-
-function recordsOf(swarm: InfoHash, run: ChunkSpan, chunks: readonly Uint8Array[]): Batch {
-  return [
-    { type: 'put', key: runKey(swarm, run.first), value: textOf([run.after, lengthOf(chunks)]) },
-    ...chunks.map((chunk, i) => ({
-      type: 'put' as const,
-      key: chunkKey(swarm, run.first + i),
-      value: Buffer.concat([digestOf(chunk), chunk]),
-    })),
-  ]
-}
-
-function digestOf(chunk: Uint8Array): Buffer {
-  return createHash('sha256').update(chunk).digest().subarray(0, DIGEST_LENGTH)
-}
-
-function lengthOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0)
-}
-
-function textOf(numbers: readonly number[]): Uint8Array {
-  return new TextEncoder().encode(numbers.join(' '))
-}
-
-function numbersOf(value: Uint8Array | undefined): number[] {
-  return value === undefined ? [] : new TextDecoder().decode(value).split(' ').map(Number)
 }
