@@ -9,6 +9,7 @@ import { type ReadChunk, SwarmDriver, type VerifyChunk } from './swarm-driver.ts
 import type { OfferId } from './tracker-messages.ts'
 import { TrackerPool } from './tracker-pool.ts'
 import type { OpenSocket, Transport } from './transport.ts'
+import { UploadBudget } from './upload-budget.ts'
 
 export interface MeshNodeOptions {
   readonly clock: Clock
@@ -16,8 +17,10 @@ export interface MeshNodeOptions {
   readonly randomBytes: (length: number) => Uint8Array
   readonly openSocket: OpenSocket
   readonly sharing: boolean
-  /** Bytes per second over each swarm; Infinity for no cap. */
+  /** Bytes per second over all swarms together; Infinity for no cap. */
   readonly uploadLimit: number
+  /** Told of all that is uploaded, as it is. */
+  readonly onUpload?: (bytes: number) => void
   readonly maxPeers?: number
   readonly uploadSlots?: number
 }
@@ -64,11 +67,17 @@ export class MeshNode {
   readonly #options: MeshNodeOptions
   readonly #pool: TrackerPool
   readonly #members = new Map<InfoHash, Member>()
+  readonly #budget: UploadBudget
   #sharing: boolean
 
   constructor(options: MeshNodeOptions) {
     this.#options = options
     this.#sharing = options.sharing
+    this.#budget = new UploadBudget({
+      limit: options.uploadLimit,
+      nowMs: options.clock.now(),
+      ...(options.onUpload && { onUpload: options.onUpload }),
+    })
     const prefix = Uint8Array.from(CLIENT_ID, (char) => char.charCodeAt(0))
     this.peerId = toHex(Uint8Array.of(...prefix, ...options.randomBytes(12))) as PeerId
     this.#pool = new TrackerPool({ clock: options.clock, random: () => this.#random(), openSocket: options.openSocket })
@@ -122,13 +131,23 @@ export class MeshNode {
     for (const { driver } of this.#members.values()) driver.setSharing(sharing)
   }
 
+  /** @param bytesPerSecond Infinity for no cap */
+  setUploadLimit(bytesPerSecond: number): void {
+    this.#budget.limit = bytesPerSecond
+  }
+
+  /** Something else needs the line or the processor: uploads hold back for some seconds. */
+  easeUpload(): void {
+    this.#budget.ease(this.#options.clock.now())
+  }
+
   close(): void {
     for (const infoHash of [...this.#members.keys()]) this.leave(infoHash)
     this.#pool.close()
   }
 
   #driverFor({ infoHash, chunkCount, files, read, verify }: SwarmMembership, onStatus: () => void): SwarmDriver {
-    const { clock, uploadLimit, maxPeers, uploadSlots } = this.#options
+    const { clock, maxPeers, uploadSlots } = this.#options
     return new SwarmDriver({
       infoHash,
       peerId: this.peerId,
@@ -137,7 +156,7 @@ export class MeshNode {
       chunkSize: files[0]?.chunkSize ?? 0,
       random: () => this.#random(),
       sharing: this.#sharing,
-      uploadLimit,
+      uploadShare: this.#budget.share(),
       ...(maxPeers !== undefined && { maxPeers }),
       ...(uploadSlots !== undefined && { uploadSlots }),
       clock,

@@ -112,11 +112,6 @@ export class SwarmDriver {
     this.#handle({ kind: 'sharing', sharing })
   }
 
-  /** @param bytesPerSecond Infinity for no cap */
-  setUploadLimit(bytesPerSecond: number): void {
-    this.#handle({ kind: 'uploadLimit', bytesPerSecond })
-  }
-
   /** Closes all links; what is waited for comes to nothing. */
   close(): void {
     if (this.#closed) return

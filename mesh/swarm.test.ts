@@ -13,6 +13,7 @@ import {
   VirtualPeer,
   virtualLinks,
 } from '../test/harness/virtual-mesh.ts'
+import { UploadBudget } from './upload-budget.ts'
 
 const COUNT = 24
 
@@ -216,7 +217,8 @@ test('no upload without sharing; what is held is announced when sharing begins',
 
 test('the upload cap holds', async () => {
   const { clock, peer } = world()
-  const seeder = peer({ uploadLimit: 100 * KiB }).hold()
+  const budget = new UploadBudget({ limit: 100 * KiB, nowMs: clock.now() })
+  const seeder = peer({ uploadShare: budget.share() }).hold()
   const leecher = peer()
   connect(clock, seeder, leecher)
   void leecher.fetchAll()

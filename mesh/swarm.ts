@@ -10,6 +10,7 @@ import { Downloader } from './downloader.ts'
 import { Loading } from './loading.ts'
 import type { LinkId, Peer } from './peer.ts'
 import { Session, type SessionEvent } from './session.ts'
+import type { UploadShare } from './upload-budget.ts'
 import { Uploader } from './uploader.ts'
 
 export type SwarmInput =
@@ -32,8 +33,6 @@ export type SwarmInput =
   | { readonly kind: 'loading'; readonly chunks: readonly ChunkSpan[] }
   | { readonly kind: 'dropped' }
   | { readonly kind: 'sharing'; readonly sharing: boolean }
-  /** Bytes per second; Infinity for no cap. */
-  | { readonly kind: 'uploadLimit'; readonly bytesPerSecond: number }
   /** Some time passed: about four times a second is enough. */
   | { readonly kind: 'tick' }
 
@@ -69,8 +68,8 @@ export interface SwarmOptions {
   readonly random: () => number
   readonly nowMs: number
   readonly sharing?: boolean
-  /** Bytes per second; Infinity for no cap. */
-  readonly uploadLimit?: number
+  /** No cap by default. */
+  readonly uploadShare?: UploadShare
   readonly maxPeers?: number
   readonly uploadSlots?: number
 }
@@ -126,8 +125,7 @@ export class Swarm {
       peers,
       emit,
       flush: (peer, nowMs) => this.#flush(peer, nowMs),
-      limit: options.uploadLimit ?? Number.POSITIVE_INFINITY,
-      nowMs: options.nowMs,
+      share: options.uploadShare,
     })
   }
 
@@ -222,9 +220,6 @@ export class Swarm {
         return
       case 'sharing':
         this.#setSharing(input.sharing)
-        return
-      case 'uploadLimit':
-        this.#uploader.limit = input.bytesPerSecond
         return
       case 'tick':
         this.#tick(nowMs)

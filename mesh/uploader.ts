@@ -2,7 +2,7 @@ import type { ChunkIndex } from '../protocol/units.ts'
 import { KiB } from '../protocol/units.ts'
 import type { Peer } from './peer.ts'
 import type { SwarmEffect } from './swarm.ts'
-import { TokenBucket } from './token-bucket.ts'
+import type { UploadShare } from './upload-budget.ts'
 
 /** Bytes handed to a link at most: enough to keep it busy, little enough that a cancel still saves something. */
 const HIGH_WATER = 256 * KiB
@@ -12,38 +12,32 @@ export interface UploaderOptions {
   readonly emit: (effect: SwarmEffect) => void
   /** Hands over what the peer's session has to send. */
   readonly flush: (peer: Peer, nowMs: number) => void
-  /** Bytes per second; Infinity for no cap. */
-  readonly limit: number
-  readonly nowMs: number
+  /** What may be uploaded; undefined: as much as there is to. */
+  readonly share: UploadShare | undefined
 }
 
-/** Serves what peers have asked for, as fast as their links and the cap allow. */
+/** Serves what peers have asked for, as fast as their links and the swarm's share allow. */
 export class Uploader {
   /** Bytes of chunks sent. */
   uploaded = 0
   readonly #options: UploaderOptions
-  readonly #bucket: TokenBucket
   /** Chunks that are being read. */
   readonly #reads = new Set<ChunkIndex>()
 
   constructor(options: UploaderOptions) {
     this.#options = options
-    this.#bucket = new TokenBucket(options.limit, options.nowMs)
-  }
-
-  set limit(bytesPerSecond: number) {
-    this.#bucket.bytesPerSecond = bytesPerSecond
   }
 
   /** Sends blocks to one peer until its link is full, its queue is empty, or its chunk must be read first. */
   pump(peer: Peer, nowMs: number): void {
     const { uploads } = peer.session
+    const { share } = this.#options
     for (let head = uploads.head; head !== undefined && peer.buffered < HIGH_WATER; head = uploads.head) {
       if (uploads.headBytes === undefined) {
         this.#read(peer, head.chunk)
         return
       }
-      if (!this.#bucket.take(head.length, nowMs)) return
+      if (share?.take(peer, head.length, nowMs) === false) return
       this.uploaded += peer.session.sendPiece()
       this.#options.flush(peer, nowMs)
     }

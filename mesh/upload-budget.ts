@@ -1,0 +1,98 @@
+import { KiB } from '../protocol/units.ts'
+import { RateMeter } from './rate-meter.ts'
+import { TokenBucket } from './token-bucket.ts'
+import { Turns } from './turns.ts'
+
+/** How long a node holds back after it was told to. */
+export const EASE_MS = 10_000
+/** One hitch is often told of several times. */
+const EASE_ONCE_MS = 1_000
+/** It never holds back more than to this many bytes a second: peers that wait for a block would give up. */
+const LEAST_RATE = 32 * KiB
+
+export interface UploadBudgetOptions {
+  /** Bytes per second; Infinity for no cap. */
+  readonly limit: number
+  readonly nowMs: number
+  /** Told of all that is uploaded, as it is. */
+  readonly onUpload?: (bytes: number) => void
+}
+
+/** What all swarms of a node may upload together. */
+export class UploadBudget {
+  readonly #bucket: TokenBucket
+  readonly #turns = new Turns<UploadShare>()
+  readonly #rate = new RateMeter()
+  readonly #onUpload: (bytes: number) => void
+  #limit: number
+  /** When it last was to hold back. */
+  #easedMs = Number.NEGATIVE_INFINITY
+
+  constructor({ limit, nowMs, onUpload = () => undefined }: UploadBudgetOptions) {
+    this.#limit = limit
+    this.#bucket = new TokenBucket(limit, nowMs)
+    this.#onUpload = onUpload
+  }
+
+  /** @param bytesPerSecond Infinity for no cap */
+  set limit(bytesPerSecond: number) {
+    this.#limit = bytesPerSecond
+    this.#bucket.bytesPerSecond = bytesPerSecond
+  }
+
+  /** One swarm's part: as much as any other's that wants it. */
+  share(): UploadShare {
+    const share: UploadShare = new UploadShare((bytes, nowMs) => this.#take(share, bytes, nowMs))
+    return share
+  }
+
+  /** Something else needs the line or the processor: for EASE_MS half of what was uploaded before, at most. */
+  ease(nowMs: number): void {
+    const sinceMs = nowMs - this.#easedMs
+    if (sinceMs < EASE_ONCE_MS) return
+    this.#recover(nowMs)
+    this.#easedMs = nowMs
+    const before = Math.min(this.#bucket.bytesPerSecond, this.#rate.perSecond(nowMs) ?? Number.POSITIVE_INFINITY)
+    // Nothing is known of the rate before the first tenth of a second: then nothing much is being uploaded.
+    const half = Number.isFinite(before) ? before / 2 : LEAST_RATE
+    this.#bucket.bytesPerSecond = Math.min(this.#limit, Math.max(LEAST_RATE, half))
+  }
+
+  #take(share: UploadShare, bytes: number, nowMs: number): boolean {
+    this.#recover(nowMs)
+    if (!this.#turns.mayGo(share, nowMs)) return false
+    if (!this.#bucket.take(bytes, nowMs)) {
+      this.#turns.wait(share, nowMs)
+      return false
+    }
+    this.#turns.went(share, bytes)
+    this.#rate.add(bytes, nowMs)
+    this.#onUpload(bytes)
+    return true
+  }
+
+  #recover(nowMs: number): void {
+    if (nowMs - this.#easedMs >= EASE_MS) this.#bucket.bytesPerSecond = this.#limit
+  }
+}
+
+/** What one swarm may upload, shared out among its peers. */
+export class UploadShare {
+  readonly #take: (bytes: number, nowMs: number) => boolean
+  readonly #turns = new Turns<object>()
+
+  constructor(take: (bytes: number, nowMs: number) => boolean) {
+    this.#take = take
+  }
+
+  /** Takes `bytes` for a peer, when it is its turn and there is something left. */
+  take(peer: object, bytes: number, nowMs: number): boolean {
+    if (!this.#turns.mayGo(peer, nowMs)) return false
+    if (!this.#take(bytes, nowMs)) {
+      this.#turns.wait(peer, nowMs)
+      return false
+    }
+    this.#turns.went(peer, bytes)
+    return true
+  }
+}
