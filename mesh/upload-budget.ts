@@ -9,6 +9,8 @@ export const EASE_MS = 10_000
 const EASE_ONCE_MS = 1_000
 /** It never holds back more than to this many bytes a second: peers that wait for a block would give up. */
 const LEAST_RATE = 32 * KiB
+/** Swarms tick on their own: by this much of a second's worth one may be ahead of others, or the rate would not be used. */
+const LEAD = 0.5
 
 export interface UploadBudgetOptions {
   /** Bytes per second; Infinity for no cap. */
@@ -60,7 +62,7 @@ export class UploadBudget {
 
   #take(share: UploadShare, bytes: number, nowMs: number): boolean {
     this.#recover(nowMs)
-    if (!this.#turns.mayGo(share, nowMs)) return false
+    if (!this.#turns.mayGo(share, nowMs, LEAD * this.#bucket.bytesPerSecond)) return false
     if (!this.#bucket.take(bytes, nowMs)) {
       this.#turns.wait(share, nowMs)
       return false

@@ -28,23 +28,34 @@ export class Uploader {
     this.#options = options
   }
 
-  /** Sends blocks to one peer until its link is full, its queue is empty, or its chunk must be read first. */
-  pump(peer: Peer, nowMs: number): void {
+  /**
+   * Sends blocks to one peer until its link is full, its queue is empty, its chunk must be read first, or others are next.
+   * @returns whether any was sent
+   */
+  pump(peer: Peer, nowMs: number): boolean {
+    const before = this.uploaded
     const { uploads } = peer.session
     const { share } = this.#options
     for (let head = uploads.head; head !== undefined && peer.buffered < HIGH_WATER; head = uploads.head) {
       if (uploads.headBytes === undefined) {
         this.#read(peer, head.chunk)
-        return
+        break
       }
-      if (share?.take(peer, head.length, nowMs) === false) return
+      if (share?.take(peer, head.length, nowMs) === false) break
       this.uploaded += peer.session.sendPiece()
       this.#options.flush(peer, nowMs)
     }
+    return this.uploaded > before
   }
 
+  /** As pump, to all peers: under a cap they take turns. */
   pumpAll(nowMs: number): void {
-    for (const peer of this.#options.peers.values()) if (peer.session.uploads.head) this.pump(peer, nowMs)
+    let goesOn = true
+    while (goesOn) {
+      goesOn = false
+      for (const peer of this.#options.peers.values())
+        if (peer.session.uploads.head && this.pump(peer, nowMs)) goesOn = true
+    }
   }
 
   /** @param bytes undefined when the chunk is not stored any more */
