@@ -105,28 +105,29 @@ test('held back, it gives half of what it gave, and all again after some seconds
   const full = rateOf(share, [0, 10_000], 8)
   assertAbout(full, 2 * MiB, 'without a cap')
   budget.ease(10_000)
-  budget.ease(10_300) // the same hitch
   assertAbout(rateOf(share, [10_000, 10_000 + EASE_MS], 8), full / 2, 'held back')
   assertAbout(rateOf(share, [10_000 + EASE_MS, 30_000], 8), full, 'afterwards')
 })
 
-test('held back again and again, it still gives a little, and never more than its cap', () => {
-  const budget = new UploadBudget({ limit: 200 * KiB, nowMs: 0 })
+test('held back again and again, it gives half, for longer', () => {
+  const budget = new UploadBudget({ limit: 400 * KiB, nowMs: 0 })
   const share = budget.share()
-  for (let nowMs = 0; nowMs < 60_000; nowMs += 2_000) {
+  rateOf(share, [0, 10_000], 8)
+  for (let nowMs = 10_000; nowMs <= 60_000; nowMs += 500) {
     budget.ease(nowMs)
-    rateOf(share, [nowMs, nowMs + 2_000], 8)
+    rateOf(share, [nowMs, nowMs + 500], 8)
   }
-  budget.ease(60_000)
-  assertAbout(rateOf(share, [60_000, 60_000 + EASE_MS], 8), 32 * KiB, 'at the least')
-  assertAbout(rateOf(share, [60_000 + EASE_MS, 100_000], 8), 200 * KiB, 'afterwards')
+  assertAbout(rateOf(share, [60_500, 60_000 + EASE_MS], 8), 200 * KiB, 'held back')
+  assertAbout(rateOf(share, [60_000 + EASE_MS, 100_000], 8), 400 * KiB, 'afterwards')
 })
 
-test('a cap below the least stays the cap', () => {
-  const budget = new UploadBudget({ limit: 16 * KiB, nowMs: 0 })
+test('who gives little is not held back', () => {
+  const budget = new UploadBudget({ limit: UNLIMITED, nowMs: 0 })
   const share = budget.share()
   budget.ease(0)
-  assertAbout(rateOf(share, [0, 10_000], 8), 16 * KiB, 'held back')
+  const little = rateOf(share, [0, 20_000], 400)
+  budget.ease(20_000)
+  assertAbout(rateOf(share, [20_000, 25_000], 8), 2 * MiB, `after ${little} bytes a second`)
 })
 
 test('another cap holds from then on', () => {

@@ -3,12 +3,10 @@ import { RateMeter } from './rate-meter.ts'
 import { TokenBucket } from './token-bucket.ts'
 import { Turns } from './turns.ts'
 
-/** How long a node holds back after it was told to. */
+/** How long a node holds back after it was last told to. */
 export const EASE_MS = 10_000
-/** One hitch is often told of several times. */
-const EASE_ONCE_MS = 1_000
-/** It never holds back more than to this many bytes a second: peers that wait for a block would give up. */
-const LEAST_RATE = 32 * KiB
+/** Bytes per second; whoever gives less is in nobody's way, and peers that wait longer for a block give up. */
+const LEAST_RATE = 64 * KiB
 /** Swarms tick on their own: by this much of a second's worth one may be ahead of others, or the rate would not be used. */
 const LEAD = 0.5
 
@@ -48,16 +46,18 @@ export class UploadBudget {
     return share
   }
 
-  /** Something else needs the line or the processor: for EASE_MS half of what was uploaded before, at most. */
+  /**
+   * Something else needs the line or the processor: for EASE_MS half of what was uploaded before. Never less than that
+   * half, however often it is told: where all peers are short of bytes, they would starve each other.
+   */
   ease(nowMs: number): void {
-    const sinceMs = nowMs - this.#easedMs
-    if (sinceMs < EASE_ONCE_MS) return
     this.#recover(nowMs)
+    const rate = this.#rate.perSecond(nowMs) ?? 0
+    if (!this.#isEased(nowMs)) {
+      if (rate < LEAST_RATE) return
+      this.#bucket.bytesPerSecond = Math.min(this.#limit, rate / 2)
+    }
     this.#easedMs = nowMs
-    const before = Math.min(this.#bucket.bytesPerSecond, this.#rate.perSecond(nowMs) ?? Number.POSITIVE_INFINITY)
-    // Nothing is known of the rate before the first tenth of a second: then nothing much is being uploaded.
-    const half = Number.isFinite(before) ? before / 2 : LEAST_RATE
-    this.#bucket.bytesPerSecond = Math.min(this.#limit, Math.max(LEAST_RATE, half))
   }
 
   #take(share: UploadShare, bytes: number, nowMs: number): boolean {
@@ -73,8 +73,12 @@ export class UploadBudget {
     return true
   }
 
+  #isEased(nowMs: number): boolean {
+    return nowMs - this.#easedMs < EASE_MS
+  }
+
   #recover(nowMs: number): void {
-    if (nowMs - this.#easedMs >= EASE_MS) this.#bucket.bytesPerSecond = this.#limit
+    if (!this.#isEased(nowMs)) this.#bucket.bytesPerSecond = this.#limit
   }
 }
 
