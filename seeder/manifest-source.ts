@@ -1,7 +1,8 @@
 import { ManifestError } from '../protocol/errors.ts'
-import { MANIFEST_NAME, type Manifest, parseManifest } from '../protocol/manifest.ts'
+import { MANIFEST_NAME, type Manifest } from '../protocol/manifest.ts'
 import { MiB } from '../protocol/units.ts'
 import { reasonOf, SeederError } from './errors.ts'
+import { parseLeniently } from './lenient-manifest.ts'
 import { FileRefused, SiteFiles } from './site-files.ts'
 
 /** A manifest of a million files has some hundred megabytes. */
@@ -77,31 +78,4 @@ function manifestFailure(error: unknown, folder: string): unknown {
   if (error instanceof FileRefused)
     return new SeederError(error.message, 'let this user read it', { cause: reasonOf(error) })
   return error
-}
-
-/** @throws ManifestError when more is wrong than single swarms */
-function parseLeniently(value: unknown): { manifest: Manifest; refused: string[] } {
-  try {
-    return { manifest: parseManifest(value), refused: [] }
-  } catch (error) {
-    const isOfSwarm = error instanceof ManifestError && /^swarms\[/.test(error.field)
-    if (!isOfSwarm || typeof value !== 'object' || value === null || !('swarms' in value)) throw error
-    const { swarms, ...rest } = value
-    if (!Array.isArray(swarms)) throw error
-    return parseSwarmBySwarm(rest, swarms)
-  }
-}
-
-function parseSwarmBySwarm(rest: object, swarms: readonly unknown[]): { manifest: Manifest; refused: string[] } {
-  const refused: string[] = []
-  const good = swarms.flatMap((swarm, i) => {
-    try {
-      return parseManifest({ ...rest, swarms: [swarm] }).swarms
-    } catch (error) {
-      if (!(error instanceof ManifestError)) throw error
-      refused.push(`swarms[${i}]${error.message.replace(/^swarms\[0\]/, '')}`)
-      return []
-    }
-  })
-  return { manifest: { ...parseManifest({ ...rest, swarms: [] }), swarms: good }, refused }
 }

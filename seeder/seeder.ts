@@ -1,36 +1,23 @@
-import { randomBytes } from 'node:crypto'
 import type { Clock } from '../mesh/clock.ts'
-import { MeshNode } from '../mesh/mesh-node.ts'
-import type { OfferId } from '../mesh/tracker-messages.ts'
-import { TrackerPool } from '../mesh/tracker-pool.ts'
-import type { OpenSocket, Transport } from '../mesh/transport.ts'
-import { toHex } from '../protocol/hex.ts'
+import type { OpenSocket } from '../mesh/transport.ts'
 import type { SwarmManifest } from '../protocol/manifest.ts'
 import type { InfoHash } from '../protocol/units.ts'
-import { Announcer, type TrackerEvent } from './announcer.ts'
 import { reasonOf, SeederError } from './errors.ts'
 import type { Log } from './log.ts'
 import { ManifestSource, type ReadManifest } from './manifest-source.ts'
-import { nodeClock } from './node-clock.ts'
-import { openNodeSocket } from './node-socket.ts'
 import type { TransportMaker } from './node-transport.ts'
-import { OfferDesk } from './offer-desk.ts'
+import { type PeerLimits, PeerPort } from './peer-port.ts'
 import { SiteFiles } from './site-files.ts'
 import { type HostedStats, SwarmHost } from './swarm-host.ts'
 import { SwarmSource } from './swarm-source.ts'
 import { type TrackerChoice, trackersOf } from './trackers.ts'
-import { UploadPacer } from './upload-pacer.ts'
 
-export interface SeederOptions extends TrackerChoice {
+export interface SeederOptions extends TrackerChoice, PeerLimits {
   /** The site's files. */
   readonly root: string
   /** Where the manifest lies: the first of these that has one counts; `root` when absent. */
   readonly manifestFolders?: readonly string[]
   readonly makeTransport: TransportMaker
-  /** Bytes per second over all swarms; no cap when absent. */
-  readonly uploadLimit?: number
-  /** Connections over all swarms. */
-  readonly maxPeers?: number
   readonly log: Log
   readonly clock?: Clock
   readonly openSocket?: OpenSocket
@@ -46,28 +33,18 @@ export interface SeederStats {
   readonly trackers: ReadonlyMap<string, boolean>
 }
 
-export const DEFAULT_MAX_PEERS = 200
 const MAX_OPEN_FILES = 256
 const MANIFEST_POLL_MS = 2_000
 const SWEEP_MS = 30_000
-const DRAIN_POLL_MS = 50
-/** What the data channels have taken goes out in this time. */
-const LAST_PACKETS_MS = 200
 
 /** A peer with a disk: serves the swarms of a manifest from the site's own files. */
 export class Seeder {
   readonly #options: SeederOptions
-  readonly #clock: Clock
   readonly #files: SiteFiles
   readonly #source: ManifestSource
-  readonly #pool: TrackerPool
-  readonly #node: MeshNode
-  readonly #pacer: UploadPacer
+  readonly #port: PeerPort
   readonly #host: SwarmHost
-  readonly #desk: OfferDesk
-  readonly #announcer: Announcer
   #hashFiles: SiteFiles
-  #transport: Transport
   #uploadedBefore = 0
   #work: Promise<void> = Promise.resolve()
   #cancelPoll: (() => void) | undefined
@@ -75,43 +52,17 @@ export class Seeder {
   #isClosed = false
 
   private constructor(options: SeederOptions, files: SiteFiles) {
-    const { makeTransport, log, clock = nodeClock, openSocket = openNodeSocket, maxPeers = DEFAULT_MAX_PEERS } = options
     this.#options = options
-    this.#clock = clock
     this.#files = files
     this.#hashFiles = files
     this.#source = new ManifestSource({ folders: options.manifestFolders ?? [options.root], maxOpen: 1 })
-    this.#transport = makeTransport([])
-    const transport = () => this.#transport
-    this.#pool = new TrackerPool({ clock, openSocket, random: () => randomBytes(4).readUInt32LE() / 2 ** 32 })
-    this.#pacer = new UploadPacer(clock, options.uploadLimit ?? Number.POSITIVE_INFINITY)
-    this.#node = new MeshNode({
-      clock,
-      randomBytes: (length) => randomBytes(length),
-      openSocket,
-      sharing: true,
-      uploadLimit: Number.POSITIVE_INFINITY, // the pacer caps all swarms together
-      maxPeers,
-      // A seeder owes nobody anything: all are served, and the pacer lets them take turns.
-      uploadSlots: maxPeers,
-    })
+    const port = new PeerPort({ ...options, wake: (infoHash) => this.#host.wake(infoHash) })
+    this.#port = port
     this.#host = new SwarmHost({
-      node: this.#node,
-      clock,
-      transport,
+      node: port.node,
+      clock: port.clock,
+      transport: () => port.transport,
       onOffered: (source, offered, uploaded) => this.#offered(source, offered, uploaded),
-    })
-    const wake = (infoHash: InfoHash) => this.#host.wake(infoHash)
-    const newOfferId = () => toHex(randomBytes(20)) as OfferId
-    this.#desk = new OfferDesk({ clock, transport, wake, pacer: this.#pacer, maxPeers, newOfferId, log })
-    this.#announcer = new Announcer({
-      peerId: this.#node.peerId,
-      clock,
-      pool: this.#pool,
-      onOffer: (offer) => void this.#desk.answer(offer),
-      onAnswer: (answer) => void this.#desk.accept(answer),
-      onAnnounced: (answer) => void this.#desk.greet(answer),
-      onTracker: (url, event) => this.#onTracker(url, event),
     })
   }
 
@@ -142,7 +93,7 @@ export class Seeder {
       peers: swarms.reduce((sum, { peers }) => sum + peers, 0),
       uploaded: swarms.reduce((sum, { uploaded }) => sum + uploaded, this.#uploadedBefore),
       openFiles: this.#files.openFiles,
-      trackers: this.#announcer.trackers,
+      trackers: this.#port.announcer.trackers,
     }
   }
 
@@ -162,18 +113,10 @@ export class Seeder {
     this.#isClosed = true
     this.#cancelPoll?.()
     this.#cancelSweep?.()
-    this.#announcer.close()
-    this.#pool.close()
-    this.#desk.close()
-    // Peers are told at once, so that they ask others for what we have not begun to send.
-    this.#node.setSharing(false)
-    const untilMs = this.#clock.now() + graceMs
-    while (this.#pacer.buffered > 0 && this.#clock.now() < untilMs) await this.#pause(DRAIN_POLL_MS)
-    if (this.#pacer.links > 0 && graceMs > 0) await this.#pause(LAST_PACKETS_MS)
+    await this.#port.retire(graceMs)
     this.#uploadedBefore = this.stats().uploaded
     this.#host.clear()
-    this.#node.close()
-    this.#pacer.close()
+    this.#port.close()
     this.#files.close()
     this.#hashFiles.close()
   }
@@ -190,9 +133,9 @@ export class Seeder {
       throw error
     }
     for (const reason of read.refused) this.#options.log('warn', `left out of the manifest: ${reason}`)
-    this.#transport = this.#options.makeTransport(iceServers)
+    this.#port.useIceServers(iceServers)
     const fresh = this.#adopt(read)
-    this.#announcer.setTrackers(trackers)
+    this.#port.announcer.setTrackers(trackers)
     await this.#host.survey(fresh)
     this.#options.log('info', 'serving the manifest', { swarms: this.#host.infoHashes.length, trackers })
   }
@@ -205,7 +148,7 @@ export class Seeder {
     for (const stats of this.#host.stats()) {
       if (isSame(this.#host.get(stats.infoHash)?.swarm, listed.get(stats.infoHash))) continue
       this.#uploadedBefore += stats.uploaded
-      this.#announcer.remove(stats.infoHash)
+      this.#port.announcer.remove(stats.infoHash)
       this.#host.remove(stats.infoHash)
     }
     this.#hashFiles.close()
@@ -218,19 +161,12 @@ export class Seeder {
 
   #offered({ swarm: { infoHash, chunkCount } }: SwarmSource, offered: number, uploaded: number): void {
     if (this.#isClosed) return
-    if (offered === 0) this.#announcer.remove(infoHash)
-    else this.#announcer.add({ infoHash, missing: chunkCount - offered, uploaded })
-  }
-
-  #onTracker(url: string, event: TrackerEvent): void {
-    const { log } = this.#options
-    if (event.kind === 'up') log('info', 'connected to the tracker', { url })
-    else if (event.kind === 'down') log('warn', 'the tracker cannot be reached: trying on', { url })
-    else log('warn', 'the tracker refuses us', { url, reason: event.reason })
+    if (offered === 0) this.#port.announcer.remove(infoHash)
+    else this.#port.announcer.add({ infoHash, missing: chunkCount - offered, uploaded })
   }
 
   #poll(): void {
-    this.#cancelPoll = this.#clock.after(MANIFEST_POLL_MS, async () => {
+    this.#cancelPoll = this.#port.clock.after(MANIFEST_POLL_MS, async () => {
       await this.#inTurn(async () => {
         if (await this.#source.hasChanged()) await this.#load()
       })
@@ -239,9 +175,9 @@ export class Seeder {
   }
 
   #sweep(): void {
-    this.#cancelSweep = this.#clock.after(SWEEP_MS, async () => {
+    this.#cancelSweep = this.#port.clock.after(SWEEP_MS, async () => {
       this.#files.sweep()
-      await this.#inTurn(() => this.#host.sweep((infoHash) => this.#desk.isConnecting(infoHash)))
+      await this.#inTurn(() => this.#host.sweep((infoHash) => this.#port.desk.isConnecting(infoHash)))
       if (!this.#isClosed) this.#sweep()
     })
   }
@@ -258,10 +194,6 @@ export class Seeder {
       }
     })
     return this.#work
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#clock.after(ms, resolve))
   }
 }
 

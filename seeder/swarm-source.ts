@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { fileOfChunk } from '../mesh/file-of-chunk.ts'
 import { bytesOfChunk, type ChunkSpan, chunkCountOf } from '../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
-import { blocksOf, HASH_LENGTH, leafWidth, merkleRoot, sameHash } from '../protocol/merkle.ts'
+import { HASH_LENGTH, sameHash } from '../protocol/merkle.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
+import { chunkRoot } from './chunk-root.ts'
 import type { Log } from './log.ts'
-import { sha256 } from './sha256.ts'
 import { type FileLook, FileRefused, type SiteFiles } from './site-files.ts'
 
 export interface SwarmSourceOptions {
@@ -162,11 +162,6 @@ export class SwarmSource {
 }
 
 const GONE: FileLook = { kind: 'refused', reason: 'is missing' }
-
-/** The BEP 52 hash of a chunk of a file with `size` bytes. */
-function chunkRoot(bytes: Uint8Array, size: number, chunkSize: number): Uint8Array {
-  return merkleRoot(blocksOf(bytes).map(sha256), leafWidth(size, chunkSize), sha256)
-}
 
 /** The runs from `first` to before `after` that hold no chunk of `holes`. */
 function spansWithout(first: number, after: number, holes: ReadonlySet<number> | undefined): ChunkSpan[] {

@@ -82,3 +82,27 @@ test('a link that is closed, here or there, leaves nothing behind', async () => 
   assert.ok(ours.received.closed)
   pacer.close()
 })
+
+test('no link has more than one of them may, whatever is left of the whole', async () => {
+  const clock = new VirtualClock()
+  const pacer = new UploadPacer(clock, 10 * MiB, MiB)
+  const flows = Array.from({ length: 3 }, () => pour(clock, pacer))
+  for (const { fill } of flows) fill()
+  await clock.advance(11_000)
+  for (const { received } of flows)
+    assert.ok(received.bytes > 10 * MiB && received.bytes < 13 * MiB, `${received.bytes} over one link`)
+  pacer.close()
+})
+
+test('the limit of the whole holds below those of each', async () => {
+  const clock = new VirtualClock()
+  const pacer = new UploadPacer(clock, MiB, MiB)
+  const flows = Array.from({ length: 4 }, () => pour(clock, pacer))
+  for (const { fill } of flows) fill()
+  await clock.advance(11_000)
+  const each = flows.map(({ received }) => received.bytes)
+  const sum = each.reduce((a, b) => a + b, 0)
+  assert.ok(sum > 10 * MiB && sum < 12.5 * MiB, `${sum} bytes in eleven seconds`)
+  assert.ok(Math.min(...each) > sum / 5, `unevenly: ${each}`)
+  pacer.close()
+})

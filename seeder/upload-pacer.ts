@@ -17,15 +17,20 @@ export class UploadPacer {
   readonly #links = new Set<PacedLink>()
   /** Links with a queue, in the order of their turns. */
   readonly #waiting = new Set<PacedLink>()
-  readonly #isUnlimited: boolean
+  readonly #limit: number
+  readonly #limitEach: number
   #cancelRetry: (() => void) | undefined
   #isPumping = false
 
-  /** @param bytesPerSecond Infinity for no cap */
-  constructor(clock: Clock, bytesPerSecond: number) {
+  /**
+   * @param limit bytes per second over all links; Infinity for no cap
+   * @param limitEach likewise over each of them
+   */
+  constructor(clock: Clock, limit = Number.POSITIVE_INFINITY, limitEach = Number.POSITIVE_INFINITY) {
     this.#clock = clock
-    this.#bucket = new TokenBucket(bytesPerSecond, clock.now())
-    this.#isUnlimited = bytesPerSecond === Number.POSITIVE_INFINITY
+    this.#bucket = new TokenBucket(limit, clock.now())
+    this.#limit = limit
+    this.#limitEach = limitEach
   }
 
   /** Open links. */
@@ -43,7 +48,8 @@ export class UploadPacer {
   /** The link under this cap. Nobody else may use it from now on. */
   wrap(inner: Link): Link {
     const link = new PacedLink(inner, {
-      isUnlimited: this.#isUnlimited,
+      isUnlimited: Math.min(this.#limit, this.#limitEach) === Number.POSITIVE_INFINITY,
+      bucket: new TokenBucket(this.#limitEach, this.#clock.now()),
       wait: (waiting) => {
         this.#waiting.add(waiting)
         this.#pump()
@@ -73,27 +79,39 @@ export class UploadPacer {
   /** One message a turn, until the rate is used up or no link takes more. */
   #takeTurns(): void {
     const nowMs = this.#clock.now()
+    /** Links that have had their own share for now. */
+    const resting: PacedLink[] = []
     for (const link of this.#waiting) {
       // A link that is full comes back by itself when it has drained.
       this.#waiting.delete(link)
       const size = link.nextSize
       if (size === 0) continue
-      if (!this.#bucket.take(size, nowMs)) {
+      if (!link.maySend(size, nowMs)) resting.push(link)
+      else if (this.#bucket.take(size, nowMs)) {
+        link.sendNext()
         this.#waiting.add(link)
-        this.#cancelRetry = this.#clock.after(RETRY_MS, () => {
-          this.#cancelRetry = undefined
-          this.#pump()
-        })
-        return
+      } else {
+        this.#waiting.add(link)
+        this.#retry()
+        break
       }
-      link.sendNext()
-      this.#waiting.add(link)
     }
+    for (const link of resting) this.#waiting.add(link)
+    if (resting.length > 0) this.#retry()
+  }
+
+  #retry(): void {
+    this.#cancelRetry ??= this.#clock.after(RETRY_MS, () => {
+      this.#cancelRetry = undefined
+      this.#pump()
+    })
   }
 }
 
 interface PacedLinkOptions {
   readonly isUnlimited: boolean
+  /** What this link may send. */
+  readonly bucket: TokenBucket
   /** Something can be sent. */
   readonly wait: (link: PacedLink) => void
   readonly gone: (link: PacedLink) => void
@@ -104,6 +122,8 @@ class PacedLink implements Link {
   readonly #options: PacedLinkOptions
   readonly #queue: Uint8Array[] = []
   #queued = 0
+  /** The message at the head has been taken off this link's share, and waits for its part of the whole. */
+  #isPaid = false
   #events: LinkEvents | undefined
 
   constructor(inner: Link, options: PacedLinkOptions) {
@@ -120,6 +140,12 @@ class PacedLink implements Link {
     return this.#inner.buffered < LINK_WATER ? (this.#queue[0]?.length ?? 0) : 0
   }
 
+  /** Whether this link's own share has room for its next message. */
+  maySend(size: number, nowMs: number): boolean {
+    this.#isPaid ||= this.#options.bucket.take(size, nowMs)
+    return this.#isPaid
+  }
+
   send(bytes: Uint8Array): void {
     if (this.#options.isUnlimited) {
       this.#inner.send(bytes)
@@ -133,6 +159,7 @@ class PacedLink implements Link {
   sendNext(): void {
     const bytes = this.#queue.shift()
     if (bytes === undefined) return
+    this.#isPaid = false
     this.#queued -= bytes.length
     this.#inner.send(bytes)
   }
