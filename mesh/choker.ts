@@ -36,8 +36,8 @@ export class Choker {
     if (this.#optimistic === session) this.#optimistic = undefined
   }
 
-  /** A new round. @returns the sessions that changed */
-  rechoke(sharing: boolean): Session[] {
+  /** A new round. */
+  rechoke(sharing: boolean): void {
     if (this.#round++ % OPTIMISTIC_ROUNDS === 0) this.#optimistic = undefined
     const ranked = this.#interested()
       .map((candidate) => ({ candidate, given: candidate.session.downloads.received - candidate.receivedBefore }))
@@ -46,15 +46,15 @@ export class Choker {
     for (const candidate of this.#candidates.values()) candidate.receivedBefore = candidate.session.downloads.received
     const served = new Set(sharing ? ranked.slice(0, this.#slots) : [])
     if (sharing) this.#addOptimistic(served, ranked)
-    return this.#apply(served)
+    this.#apply(served)
   }
 
   /** Fills free slots at once, without taking any away but from those who lost interest. */
-  fill(sharing: boolean): Session[] {
+  fill(sharing: boolean): void {
     const interested = this.#interested().map(({ session }) => session)
     const served = new Set(sharing ? interested.filter((session) => !session.amChoking) : [])
     for (const session of sharing ? interested : []) if (served.size <= this.#slots) served.add(session)
-    return this.#apply(served)
+    this.#apply(served)
   }
 
   #interested(): Candidate[] {
@@ -68,13 +68,7 @@ export class Choker {
     if (this.#optimistic !== undefined) served.add(this.#optimistic)
   }
 
-  #apply(served: ReadonlySet<Session>): Session[] {
-    const changed: Session[] = []
-    for (const { session } of this.#candidates.values()) {
-      if (session.amChoking !== served.has(session)) continue
-      session.setChoking(!served.has(session))
-      changed.push(session)
-    }
-    return changed
+  #apply(served: ReadonlySet<Session>): void {
+    for (const { session } of this.#candidates.values()) session.setChoking(!served.has(session))
   }
 }

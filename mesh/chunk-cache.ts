@@ -1,7 +1,7 @@
 /** The chunks read last, bounded by their bytes. Joins reads of the same chunk; forgets those that failed. */
 export class ChunkCache {
   readonly #capacity: number
-  readonly #entries = new Map<string, { readonly bytes: Promise<Uint8Array | undefined>; size: number }>()
+  readonly #entries = new Map<string, { readonly bytes: Promise<Uint8Array<ArrayBuffer> | undefined>; size: number }>()
   #size = 0
 
   /** @param capacity bytes */
@@ -9,7 +9,7 @@ export class ChunkCache {
     this.#capacity = capacity
   }
 
-  read(key: string, load: () => Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
+  read(key: string, load: () => Promise<Uint8Array<ArrayBuffer> | undefined>): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const known = this.#entries.get(key)
     if (known) {
       // Map order is the order of use.
@@ -31,7 +31,7 @@ export class ChunkCache {
     this.#size = 0
   }
 
-  #loaded(key: string, entry: { size: number }, bytes: Uint8Array | undefined): void {
+  #loaded(key: string, entry: { size: number }, bytes: Uint8Array<ArrayBuffer> | undefined): void {
     if (bytes === undefined) {
       this.#forget(key, entry)
       return

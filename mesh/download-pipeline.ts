@@ -1,5 +1,6 @@
 import { BLOCK_SIZE, type ChunkIndex, KiB, MAX_CHUNK_SIZE } from '../protocol/units.ts'
 import type { BlockSpan } from '../protocol/wire/messages.ts'
+import type { BlockRun } from './assembly.ts'
 import { RateMeter } from './rate-meter.ts'
 
 /** Requests in flight before anything is known about a peer. */
@@ -13,11 +14,18 @@ const BLOCKS_PER_CHUNK = MAX_CHUNK_SIZE / BLOCK_SIZE
 /** Unasked bytes that a peer may send, beyond those of requests it may have served before our cancel reached it. */
 const UNASKED_ALLOWANCE = 256 * KiB
 
-/** A run of one chunk's bytes that one peer is to deliver. Half-open, on block boundaries. */
-interface Task {
+/** Whether a block is still to be asked of this peer. */
+export type Lacks = (chunk: ChunkIndex, block: number) => boolean
+
+/** A run of one chunk's blocks that one peer is to deliver. */
+interface Task extends BlockRun {
   readonly chunk: ChunkIndex
-  next: number
-  readonly end: number
+  /** Bytes of the chunk. */
+  readonly length: number
+  low: number
+  high: number
+  /** From the last block to the first. */
+  readonly backwards: boolean
 }
 
 /** What we ask one peer for: which blocks, how many at a time, and how fast they come. */
@@ -43,10 +51,6 @@ export class DownloadPipeline {
     return this.#tasks.length === 0 && this.#outstanding.size < this.#target(nowMs)
   }
 
-  get idle(): boolean {
-    return this.#tasks.length === 0 && this.#outstanding.size === 0
-  }
-
   /** Milliseconds since the peer last delivered while something is asked for. */
   silentFor(nowMs: number): number {
     return this.#outstanding.size === 0 ? 0 : nowMs - this.#quietSinceMs
@@ -59,33 +63,36 @@ export class DownloadPipeline {
 
   /** Bytes asked for, or about to be, that have not come. */
   get owed(): number {
-    const waiting = this.#tasks.reduce((sum, task) => sum + task.end - task.next, 0)
-    return waiting + this.#outstanding.size * BLOCK_SIZE
+    const waiting = this.#tasks.reduce((sum, { low, high }) => sum + high - low, 0)
+    return (waiting + this.#outstanding.size) * BLOCK_SIZE
   }
 
-  /** @param end bytes from the start of the chunk; the span starts on a block boundary */
-  assign(chunk: ChunkIndex, start: number, end: number): void {
-    this.#tasks.push({ chunk, next: start, end })
+  /** @param length bytes of the chunk */
+  assign(chunk: ChunkIndex, length: number, { low, high }: BlockRun, backwards = false): void {
+    this.#tasks.push({ chunk, length, low, high, backwards })
   }
 
   /**
    * Requests to send now. Sent in batches: nothing while the pipeline is more than three quarters full, for each data
    * channel message costs both sides.
    */
-  refill(nowMs: number): BlockSpan[] {
+  refill(nowMs: number, lacks: Lacks): BlockSpan[] {
     const target = this.#target(nowMs)
     if (this.#tasks.length === 0 || this.#outstanding.size > target * 0.75) return []
-    if (this.#outstanding.size === 0) {
-      this.#quietSinceMs = nowMs
-      this.#rate.resume(nowMs)
-    }
+    const wasEmpty = this.#outstanding.size === 0
     const spans: BlockSpan[] = []
     for (let task = this.#tasks[0]; task !== undefined && this.#outstanding.size < target; task = this.#tasks[0]) {
-      const span = { chunk: task.chunk, offset: task.next, length: Math.min(BLOCK_SIZE, task.end - task.next) }
-      this.#outstanding.set(keyOf(span.chunk, span.offset), nowMs)
-      spans.push(span)
-      task.next += span.length
-      if (task.next >= task.end) this.#tasks.shift()
+      const block = task.backwards ? --task.high : task.low++
+      const span = spanOf(task, block)
+      if (lacks(task.chunk, block) && !this.#outstanding.has(keyOf(span.chunk, span.offset))) {
+        this.#outstanding.set(keyOf(span.chunk, span.offset), nowMs)
+        spans.push(span)
+      }
+      if (task.low >= task.high) this.#tasks.shift()
+    }
+    if (wasEmpty && spans.length > 0) {
+      this.#quietSinceMs = nowMs
+      this.#rate.resume(nowMs)
     }
     return spans
   }
@@ -105,26 +112,31 @@ export class DownloadPipeline {
     this.#roundTripMs = Math.min(this.#roundTripMs ?? Number.POSITIVE_INFINITY, nowMs - askedAt)
     this.received += length
     this.#rate.add(length, nowMs)
-    if (this.idle) this.#rate.pause(nowMs)
+    if (this.#outstanding.size === 0) this.#rate.pause(nowMs)
     return true
   }
 
   /** The peer will not answer one request. @returns whether it was asked for */
-  refused(chunk: ChunkIndex, offset: number): boolean {
-    return this.#outstanding.delete(keyOf(chunk, offset))
+  refused(chunk: ChunkIndex, offset: number, nowMs: number): boolean {
+    const wasAsked = this.#outstanding.delete(keyOf(chunk, offset))
+    if (this.#outstanding.size === 0) this.#rate.pause(nowMs)
+    return wasAsked
   }
 
-  /** Forgets a chunk. @returns the requests that are under way: to be cancelled */
-  unassign(chunk: ChunkIndex): BlockSpan[] {
+  /** Takes one request back. @returns whether it was under way: to be cancelled */
+  withdraw(chunk: ChunkIndex, offset: number, nowMs: number): boolean {
+    if (!this.refused(chunk, offset, nowMs)) return false
+    this.#unasked += BLOCK_SIZE // may be on its way already
+    return true
+  }
+
+  /** Forgets a chunk. @returns offsets of the requests that are under way: to be cancelled */
+  unassign(chunk: ChunkIndex, nowMs: number): number[] {
     for (let i = this.#tasks.length - 1; i >= 0; i--) if (this.#tasks[i]?.chunk === chunk) this.#tasks.splice(i, 1)
-    const spans: BlockSpan[] = []
-    for (const key of this.#outstanding.keys()) {
-      if (Math.floor(key / BLOCKS_PER_CHUNK) !== chunk) continue
-      this.#outstanding.delete(key)
-      this.#unasked += BLOCK_SIZE // may be on its way already
-      spans.push({ chunk, offset: (key % BLOCKS_PER_CHUNK) * BLOCK_SIZE, length: BLOCK_SIZE })
-    }
-    return spans
+    const offsets: number[] = []
+    for (const key of this.#outstanding.keys())
+      if (Math.floor(key / BLOCKS_PER_CHUNK) === chunk) offsets.push((key % BLOCKS_PER_CHUNK) * BLOCK_SIZE)
+    return offsets.filter((offset) => this.withdraw(chunk, offset, nowMs))
   }
 
   /** The peer dropped all our requests (BEP 3: choke). */
@@ -146,4 +158,9 @@ export class DownloadPipeline {
 
 function keyOf(chunk: ChunkIndex, offset: number): number {
   return chunk * BLOCKS_PER_CHUNK + Math.floor(offset / BLOCK_SIZE)
+}
+
+function spanOf({ chunk, length }: Task, block: number): BlockSpan {
+  const offset = block * BLOCK_SIZE
+  return { chunk, offset, length: Math.min(BLOCK_SIZE, length - offset) }
 }

@@ -1,183 +1,188 @@
-import type { ChunkIndex } from '../protocol/units.ts'
-import { KiB } from '../protocol/units.ts'
+import { BLOCK_SIZE, type ChunkIndex } from '../protocol/units.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
+import type { HashSpan } from '../protocol/wire/messages.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { LeafRequests } from './leaf-requests.ts'
 import type { Peer } from './peer.ts'
-import type { SwarmEffect } from './swarm.ts'
+import type { SwarmEffect } from './swarm-io.ts'
+import type { SwarmTrees } from './swarm-trees.ts'
 import { type Want, Wants } from './wants.ts'
-
-/** A peer that delivers nothing for this long loses its chunks to another. */
-const SILENCE_MS = 2_000
-/** How long a silent peer is left alone. */
-const REST_MS = 4_000
-/** A peer that delivers nothing for this long is let go, even where there is no other. */
-const HOPELESS_MS = 15_000
-/** Assumed of a peer not measured yet, bytes per second. */
-const NEWCOMER_RATE = 256 * KiB
-/** A peer leaves an urgent chunk to another that is expected to need less than this share of its own time. */
-const MUCH_SOONER = 0.5
 
 export interface DownloaderOptions {
   readonly peers: ReadonlyMap<unknown, Peer>
   readonly lengthOf: (chunk: ChunkIndex) => number
+  readonly trees: SwarmTrees | undefined
   readonly emit: (effect: SwarmEffect) => void
+  /** A peer sent bytes or hashes that are wrong. */
+  readonly accuse: (guilty: PeerId | undefined, nowMs: number) => void
+  /** The leaf hashes of a chunk were proven. */
+  readonly learned: (chunk: ChunkIndex, leaves: readonly Uint8Array[]) => void
 }
 
-/** Which peer is asked for which wanted chunk. */
+/** Bytes that are being hashed, and who sent them. */
+interface Check {
+  readonly want: Want
+  readonly from: PeerId | undefined
+}
+
+/** Collects the wanted chunks: what comes in, whether it is right, and when it is whole. */
 export class Downloader {
-  readonly #wants = new Wants()
   readonly #options: DownloaderOptions
-  /** Chunks that are being hashed, and who sent them. */
-  readonly #checks = new Map<number, { readonly want: Want; readonly from: PeerId | undefined }>()
+  readonly #wants: Wants
+  readonly #leafRequests: LeafRequests | undefined
+  readonly #dispatcher: Dispatcher
+  readonly #chunkChecks = new Map<number, Check & { readonly peer: Peer }>()
+  readonly #blockChecks = new Map<number, Check & { readonly block: number }>()
   #lastCheck = 0
 
   constructor(options: DownloaderOptions) {
     this.#options = options
+    const { peers, lengthOf, trees } = options
+    this.#wants = new Wants(lengthOf)
+    this.#leafRequests = trees && new LeafRequests({ peers, trees, lengthOf })
+    this.#dispatcher = new Dispatcher({ peers, wants: this.#wants, lengthOf, leafRequests: this.#leafRequests })
   }
 
   want(chunk: ChunkIndex, deadlineMs: number, nowMs: number): void {
-    if (this.#wants.add(chunk, deadlineMs)) this.assignAll(nowMs)
+    if (this.#wants.add(chunk, deadlineMs)) this.#dispatcher.assignAll(nowMs)
     else this.#options.emit({ kind: 'giveUp', chunk })
   }
 
   unwant(chunk: ChunkIndex, nowMs: number): void {
     const want = this.#wants.get(chunk)
-    if (want === undefined) return
-    const { peer } = want
-    this.#wants.remove(want)
-    peer?.session.cancel(chunk)
-    if (peer) this.assign(peer, nowMs)
+    if (want) this.#retire(want, nowMs)
   }
 
-  /** Gives idle peers something to do. */
-  assignAll(nowMs: number): void {
-    if (!this.#wants.anyOpen) return
-    for (const peer of this.#options.peers.values()) this.assign(peer, nowMs)
-  }
-
-  /** Gives one peer as many chunks as its pipeline has room for, and sends the requests that are due. */
+  /** Gives one peer something to do. */
   assign(peer: Peer, nowMs: number): void {
-    const { session } = peer
-    while (
-      this.#wants.anyOpen &&
-      peer.searched !== this.#wants.version &&
-      session.serves &&
-      nowMs >= peer.restsUntilMs &&
-      session.downloads.hasRoom(nowMs)
-    ) {
-      const want = this.#pick(peer, nowMs)
-      if (want === undefined) {
-        peer.searched = this.#wants.version
-        break
-      }
-      const length = this.#options.lengthOf(want.chunk)
-      this.#wants.assign(want, peer, { bytes: new Uint8Array(length), filled: 0 })
-      session.downloads.assign(want.chunk, 0, length)
-      session.request(nowMs)
-    }
-    session.request(nowMs)
+    this.#dispatcher.assign(peer, nowMs)
   }
 
   /** A block that `peer` was asked for. */
-  block(peer: Peer, chunk: ChunkIndex, offset: number, bytes: Uint8Array): void {
+  block(peer: Peer, chunk: ChunkIndex, offset: number, bytes: Uint8Array, nowMs: number): void {
     const want = this.#wants.get(chunk)
-    if (want?.peer !== peer || want.assembly === undefined) return
-    want.assembly.bytes.set(bytes, offset)
-    want.assembly.filled += bytes.length
+    if (!want?.sources.has(peer)) return
     peer.restsUntilMs = 0
-    if (want.assembly.filled < want.assembly.bytes.length) return
-    this.#wants.check(want)
-    const id = ++this.#lastCheck
-    this.#checks.set(id, { want, from: peer.session.peerId })
-    this.#options.emit({ kind: 'verify', id, chunk, bytes: want.assembly.bytes })
+    const block = offset / BLOCK_SIZE
+    const placed = want.assembly.put(peer, block, bytes)
+    if (placed === 'whole') this.#checkDraft(want, peer)
+    if (placed !== 'placed') return
+    for (const other of want.sources) if (other !== peer) other.session.cancelBlock(chunk, offset, nowMs)
+    this.#checkBlock(want, block, peer)
   }
 
-  /** @returns the peer that sent a wrong chunk */
-  verified(id: number, good: boolean, nowMs: number): PeerId | undefined {
-    const check = this.#checks.get(id)
-    this.#checks.delete(id)
-    if (check === undefined) return undefined
-    const { want, from } = check
-    const bytes = want.assembly?.bytes
-    if (!good) {
-      this.#wants.reopen(want)
-      this.assignAll(nowMs)
-      return from
+  /** Answer to `verify`. */
+  verified(id: number, good: boolean, nowMs: number): void {
+    const check = this.#chunkChecks.get(id)
+    this.#chunkChecks.delete(id)
+    if (check === undefined) return
+    const { want, from, peer } = check
+    want.checks--
+    const bytes = want.assembly.draftOf(peer)
+    if (good) this.#deliver(want, bytes, nowMs)
+    else {
+      this.#wants.release(want, peer)
+      this.#options.accuse(from, nowMs)
+      this.#dispatcher.assignAll(nowMs)
     }
-    const wanted = this.#wants.get(want.chunk) === want
-    this.#wants.remove(want)
-    if (wanted && bytes) this.#options.emit({ kind: 'deliver', chunk: want.chunk, bytes })
-    return undefined
   }
 
-  /** The peer is gone, choked us, or was too slow: others get what it was asked for. */
+  /** Answer to `hashBlock`. */
+  hashed(id: number, hash: Uint8Array, nowMs: number): void {
+    const check = this.#blockChecks.get(id)
+    this.#blockChecks.delete(id)
+    if (check === undefined) return
+    const { want, block, from } = check
+    const { assembly, chunk } = want
+    const before = assembly.prefix.length
+    if (!assembly.settle(block, hash)) {
+      this.#wants.review(want)
+      this.#options.accuse(from, nowMs)
+      this.#dispatcher.assignAll(nowMs)
+    } else if (assembly.isWhole) this.#deliver(want, assembly.bytes, nowMs)
+    else if (assembly.prefix.length > before && this.#isWanted(want))
+      this.#options.emit({ kind: 'progress', chunk, bytes: assembly.prefix })
+  }
+
+  leaves(peer: Peer, span: HashSpan, hashes: Uint8Array, nowMs: number): void {
+    const answer = this.#leafRequests?.answered(peer, span, hashes)
+    if (answer?.kind === 'wrong') this.#options.accuse(peer.session.peerId, nowMs)
+    if (answer?.kind !== 'leaves') return
+    const { want, leaves } = answer
+    this.#options.learned(want.chunk, leaves)
+    if (want.checks > 0) return // it is whole, and who sent it is known
+    for (const { block, source } of want.assembly.prove(leaves)) this.#checkBlock(want, block, source)
+    this.#wants.version++ // more than one can work on it now
+    this.#dispatcher.assignAll(nowMs)
+  }
+
+  leavesRejected(peer: Peer, span: HashSpan, nowMs: number): void {
+    this.#leafRequests?.rejected(peer, span, nowMs)
+  }
+
+  /** The peer choked us: others get what it was asked for. */
   release(peer: Peer, nowMs: number): void {
-    for (const want of [...peer.assigned]) this.#wants.reopen(want)
-    this.assignAll(nowMs)
+    for (const want of [...peer.assigned]) this.#wants.release(want, peer)
+    this.#dispatcher.assignAll(nowMs)
+  }
+
+  /** The peer is gone. */
+  forget(peer: Peer, nowMs: number): void {
+    this.#leafRequests?.forget(peer, nowMs)
+    this.release(peer, nowMs)
   }
 
   rejected(peer: Peer, chunk: ChunkIndex, nowMs: number): void {
     const want = this.#wants.get(chunk)
-    if (want?.peer !== peer) return
-    this.#wants.reopen(want)
-    this.assignAll(nowMs)
+    if (!want?.sources.has(peer)) return
+    this.#wants.release(want, peer)
+    this.#dispatcher.assignAll(nowMs)
   }
 
   /** @returns peers that are of no use any more */
   tick(nowMs: number): Peer[] {
-    for (const want of this.#wants.takeOverdue(nowMs)) {
-      want.peer?.session.cancel(want.chunk)
+    for (const want of this.#wants.overdue(nowMs)) {
+      this.#retire(want, nowMs)
       this.#options.emit({ kind: 'giveUp', chunk: want.chunk })
     }
-    const hopeless: Peer[] = []
-    for (const peer of this.#options.peers.values()) {
-      peer.searched = -1
-      const silentMs = peer.session.downloads.silentFor(nowMs)
-      if (silentMs >= HOPELESS_MS) hopeless.push(peer)
-      else if (silentMs >= SILENCE_MS) this.#takeAway(peer, nowMs)
-    }
-    this.assignAll(nowMs)
+    this.#leafRequests?.tick(nowMs)
+    const hopeless = this.#dispatcher.review(nowMs)
+    this.#dispatcher.assignAll(nowMs)
     return hopeless
   }
 
-  /** Gives a silent peer's chunks to others; what only it has stays with it. */
-  #takeAway(peer: Peer, nowMs: number): void {
-    for (const want of [...peer.assigned]) {
-      if (!this.#another(peer, want.chunk, nowMs)) continue
-      peer.session.cancel(want.chunk)
-      this.#wants.reopen(want)
-      peer.restsUntilMs = nowMs + REST_MS
-    }
+  #checkDraft(want: Want, peer: Peer): void {
+    const bytes = want.assembly.draftOf(peer)
+    if (bytes === undefined) return
+    this.#wants.finish(want, peer)
+    want.checks++
+    const id = ++this.#lastCheck
+    this.#chunkChecks.set(id, { want, peer, from: peer.session.peerId })
+    this.#options.emit({ kind: 'verify', id, chunk: want.chunk, bytes })
   }
 
-  #another(peer: Peer, chunk: ChunkIndex, nowMs: number): Peer | undefined {
-    for (const other of this.#options.peers.values()) {
-      const ready = other !== peer && other.session.serves && nowMs >= other.restsUntilMs
-      if (ready && other.session.has(chunk) && other.session.downloads.silentFor(nowMs) < SILENCE_MS) return other
-    }
-    return undefined
+  #checkBlock(want: Want, block: number, peer: Peer): void {
+    const id = ++this.#lastCheck
+    this.#blockChecks.set(id, { want, block, from: peer.session.peerId })
+    this.#options.emit({ kind: 'hashBlock', id, chunk: want.chunk, bytes: want.assembly.blockBytes(block) })
   }
 
-  /** The most urgent chunk that this peer has, unless it is urgent and another is expected to bring it much sooner. */
-  #pick(peer: Peer, nowMs: number): Want | undefined {
-    for (const want of this.#wants.open()) {
-      if (!peer.session.has(want.chunk)) continue
-      const etaMs = this.#etaMs(peer, want.chunk, nowMs)
-      if (nowMs + etaMs <= want.deadlineMs || !this.#soonerElsewhere(peer, want, etaMs, nowMs)) return want
-    }
-    return undefined
+  #deliver(want: Want, bytes: Uint8Array<ArrayBuffer> | undefined, nowMs: number): void {
+    if (bytes === undefined || !this.#isWanted(want)) return
+    this.#retire(want, nowMs)
+    this.#options.emit({ kind: 'deliver', chunk: want.chunk, bytes })
   }
 
-  #soonerElsewhere(peer: Peer, want: Want, etaMs: number, nowMs: number): boolean {
-    for (const other of this.#options.peers.values()) {
-      const ready = other !== peer && other.session.serves && nowMs >= other.restsUntilMs
-      if (ready && other.session.has(want.chunk) && this.#etaMs(other, want.chunk, nowMs) < etaMs * MUCH_SOONER)
-        return true
-    }
-    return false
+  #isWanted(want: Want): boolean {
+    return this.#wants.get(want.chunk) === want
   }
 
-  #etaMs({ session }: Peer, chunk: ChunkIndex, nowMs: number): number {
-    const rate = session.downloads.perSecond(nowMs) ?? NEWCOMER_RATE
-    return ((session.downloads.owed + this.#options.lengthOf(chunk)) / Math.max(1, rate)) * 1000
+  /** Nobody needs to bring any more of it. */
+  #retire(want: Want, nowMs: number): void {
+    const sources = [...want.sources]
+    this.#wants.remove(want)
+    this.#leafRequests?.drop(want)
+    for (const peer of sources) peer.session.cancel(want.chunk, nowMs)
+    for (const peer of sources) this.#dispatcher.assign(peer, nowMs)
   }
 }

@@ -35,6 +35,7 @@ function listener(clock: VirtualClock, victim: VirtualPeer) {
     messages: new Map([[LOADING_EXTENSION, 7]]),
     client: 'test',
     queueLength: undefined,
+    provesBlocks: false,
   })
   const greet = () => stranger.say({ kind: 'extended', id: 0, payload })
   const told = () =>

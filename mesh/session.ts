@@ -11,8 +11,8 @@ import {
 import { type Arrival, FrameDecoder } from '../protocol/wire/frame-decoder.ts'
 import { encodeHandshake, type Handshake, type PeerId } from '../protocol/wire/handshake.ts'
 import { LOADING_EXTENSION, parseLoading } from '../protocol/wire/loading.ts'
-import type { BlockSpan, WireMessage } from '../protocol/wire/messages.ts'
-import { DownloadPipeline } from './download-pipeline.ts'
+import type { BlockSpan, HashSpan, WireMessage } from '../protocol/wire/messages.ts'
+import { DownloadPipeline, type Lacks } from './download-pipeline.ts'
 import { UPLOAD_QUEUE, UploadQueue } from './upload-queue.ts'
 
 /** What a session tells its swarm. */
@@ -35,6 +35,10 @@ export type SessionEvent =
   | { readonly kind: 'requested' }
   /** The peer has said which extensions it speaks. */
   | { readonly kind: 'extensions' }
+  /** The peer asks for hashes. Byte fields are views of the input here and below. */
+  | { readonly kind: 'hashes-requested'; readonly span: HashSpan }
+  | { readonly kind: 'hashes'; readonly span: HashSpan; readonly hashes: Uint8Array }
+  | { readonly kind: 'hashes-rejected'; readonly span: HashSpan }
   /** The chunks that the peer is fetching from the origin, and no others. */
   | { readonly kind: 'loading'; readonly chunks: readonly ChunkSpan[] }
 
@@ -46,6 +50,8 @@ export interface SessionOptions {
   readonly lengthOf: (chunk: ChunkIndex) => number
   /** Bytes of a whole chunk. */
   readonly chunkSize: number
+  /** Whether we answer hash requests. */
+  readonly provesBlocks: boolean
   /** What we hold when the peer greets us, in wire order; empty says that we hold nothing. */
   readonly ownBits: () => Uint8Array
   /** Called when `takeOutput` has something new. */
@@ -78,6 +84,10 @@ export class Session {
   peerInterested = false
   /** When bytes last came. */
   heardMs: number
+  /** Whether the peer answers hash requests. */
+  provesBlocks = false
+  /** Bytes of chunks sent to the peer. */
+  given = 0
   #remote: Handshake | undefined
   /** Extensions that the peer speaks, with its ids. */
   #extensions: ReadonlyMap<string, number> = new Map()
@@ -162,16 +172,20 @@ export class Session {
   }
 
   /** Sends the requests that fit now. */
-  request(nowMs: number): void {
-    for (const span of this.downloads.refill(nowMs)) this.send({ kind: 'request', ...span })
+  request(nowMs: number, lacks: Lacks): void {
+    for (const span of this.downloads.refill(nowMs, lacks)) this.send({ kind: 'request', ...span })
   }
 
   /** Stops asking for a chunk. */
-  cancel(chunk: ChunkIndex): void {
-    for (const span of this.downloads.unassign(chunk)) {
-      const length = Math.min(span.length, this.#options.lengthOf(chunk) - span.offset)
-      this.send({ kind: 'cancel', ...span, length })
-    }
+  cancel(chunk: ChunkIndex, nowMs: number): void {
+    for (const offset of this.downloads.unassign(chunk, nowMs))
+      this.send({ kind: 'cancel', chunk, offset, length: this.#blockLength(chunk, offset) })
+  }
+
+  /** Stops asking for one block. */
+  cancelBlock(chunk: ChunkIndex, offset: number, nowMs: number): void {
+    if (!this.downloads.withdraw(chunk, offset, nowMs)) return
+    this.send({ kind: 'cancel', chunk, offset, length: this.#blockLength(chunk, offset) })
   }
 
   /** Sends the block at the head of the upload queue. @returns its bytes, 0 when its chunk is not loaded */
@@ -180,6 +194,7 @@ export class Session {
     if (head === undefined || headBytes === undefined) return 0
     this.send({ kind: 'piece', chunk: head.chunk, offset: head.offset, bytes: headBytes })
     this.uploads.shift()
+    this.given += head.length
     return head.length
   }
 
@@ -213,7 +228,9 @@ export class Session {
     if (!empty) this.send({ kind: 'bitfield', bits: own })
     else if (handshake.fast) this.send({ kind: 'have-none' })
     if (handshake.extended) {
-      const payload = encodeExtensionHandshake({ messages: EXTENSIONS, client: CLIENT, queueLength: UPLOAD_QUEUE })
+      const { provesBlocks } = this.#options
+      const own = { messages: EXTENSIONS, client: CLIENT, queueLength: UPLOAD_QUEUE, provesBlocks }
+      const payload = encodeExtensionHandshake(own)
       this.send({ kind: 'extended', id: EXTENSION_HANDSHAKE_ID, payload })
     }
     return { kind: 'greeted', peerId: handshake.peerId }
@@ -250,20 +267,19 @@ export class Session {
       case 'piece':
         return this.#onPiece(message.chunk, message.offset, message.bytes, nowMs)
       case 'reject':
-        return this.#onReject(message)
+        return this.#onReject(message, nowMs)
       case 'extended':
         return this.#onExtended(message.id, message.payload)
-      case 'hash-request': {
-        const { kind: _, ...span } = message
-        this.send({ kind: 'hash-reject', ...span })
-        return undefined
-      }
+      case 'hash-request':
+        return { kind: 'hashes-requested', span: hashSpan(message) }
+      case 'hashes':
+        return { kind: 'hashes', span: hashSpan(message), hashes: message.hashes }
+      case 'hash-reject':
+        return { kind: 'hashes-rejected', span: hashSpan(message) }
       case 'keep-alive':
       case 'port':
       case 'suggest':
       case 'allowed-fast':
-      case 'hashes':
-      case 'hash-reject':
       case 'unknown':
         return undefined
     }
@@ -305,10 +321,14 @@ export class Session {
     return chunk < chunkCount - 1 ? chunkSize : lengthOf(chunk)
   }
 
+  #blockLength(chunk: ChunkIndex, offset: number): number {
+    return Math.min(BLOCK_SIZE, this.#options.lengthOf(chunk) - offset)
+  }
+
   #onPiece(chunk: ChunkIndex, offset: number, bytes: Uint8Array, nowMs: number): SessionEvent | undefined {
     if (chunk >= this.#options.chunkCount || offset % BLOCK_SIZE !== 0)
       throw new ProtocolViolation(`piece at ${offset} of chunk ${chunk}`)
-    const wanted = Math.min(BLOCK_SIZE, this.#options.lengthOf(chunk) - offset)
+    const wanted = this.#blockLength(chunk, offset)
     const accepted = this.downloads.accept(chunk, offset, bytes.length, nowMs)
     if (accepted === undefined) throw new ProtocolViolation('too many blocks that nobody asked for')
     if (!accepted) return undefined
@@ -317,10 +337,10 @@ export class Session {
   }
 
   /** One refused block spoils the chunk here: the peer lost it, or does not want to serve it. */
-  #onReject(span: BlockSpan): SessionEvent | undefined {
+  #onReject(span: BlockSpan, nowMs: number): SessionEvent | undefined {
     if (span.chunk >= this.#options.chunkCount) throw new ProtocolViolation(`reject of chunk ${span.chunk}`)
-    if (!this.downloads.refused(span.chunk, span.offset)) return undefined
-    this.cancel(span.chunk)
+    if (!this.downloads.refused(span.chunk, span.offset, nowMs)) return undefined
+    this.cancel(span.chunk, nowMs)
     return { kind: 'rejected', chunk: span.chunk }
   }
 
@@ -328,8 +348,9 @@ export class Session {
     if (id === EXTENSIONS.get(LOADING_EXTENSION))
       return { kind: 'loading', chunks: parseLoading(payload, this.#options.chunkCount) }
     if (id !== EXTENSION_HANDSHAKE_ID) return undefined
-    const { messages, queueLength } = parseExtensionHandshake(payload)
+    const { messages, queueLength, provesBlocks } = parseExtensionHandshake(payload)
     this.#extensions = messages
+    this.provesBlocks = provesBlocks
     if (queueLength !== undefined) this.downloads.peerQueue = queueLength
     return { kind: 'extensions' }
   }
@@ -344,4 +365,8 @@ export class Session {
   forget(chunk: ChunkIndex): void {
     clearBit(this.bits, chunk)
   }
+}
+
+function hashSpan({ piecesRoot, baseLayer, index, length, proofLayers }: HashSpan): HashSpan {
+  return { piecesRoot, baseLayer, index, length, proofLayers }
 }

@@ -1,20 +1,26 @@
 import type { ChunkSpan } from '../protocol/geometry.ts'
+import { blocksOf } from '../protocol/merkle.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
 import type { Clock } from './clock.ts'
 import type { LinkId } from './peer.ts'
-import { Swarm, type SwarmEffect, type SwarmInput, type SwarmOptions } from './swarm.ts'
+import { Swarm } from './swarm.ts'
+import type { SwarmEffect, SwarmInput, SwarmOptions } from './swarm-io.ts'
 import type { Link } from './transport.ts'
 
 /** Bytes of one chunk from the store, or undefined when it is not there. */
-export type ReadChunk = (chunk: ChunkIndex) => Promise<Uint8Array | undefined>
+export type ReadChunk = (chunk: ChunkIndex) => Promise<Uint8Array<ArrayBuffer> | undefined>
 /** Whether the bytes are the chunk's. */
 export type VerifyChunk = (chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>) => Promise<boolean>
+/** SHA-256 of bytes that may change once the call has returned. */
+export type Digest = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>
 
 export interface SwarmDriverOptions extends Omit<SwarmOptions, 'nowMs'> {
   readonly clock: Clock
   readonly read: ReadChunk
   readonly verify: VerifyChunk
+  /** Needed with `trees`. */
+  readonly digest?: Digest
   /** Peers, what they hold or load, or `uploaded` changed; at most one call every STATUS_MS. */
   readonly onStatus: () => void
 }
@@ -140,6 +146,11 @@ export class SwarmDriver {
       case 'verify':
         void this.#verify(effect.id, effect.chunk, effect.bytes)
         return
+      case 'hashBlock':
+        void this.#hashBlock(effect.id, effect.chunk, effect.bytes)
+        return
+      case 'progress':
+        return // Nobody here can use a part.
       case 'deliver':
         this.#settle(effect.chunk, effect.bytes)
         return
@@ -148,6 +159,9 @@ export class SwarmDriver {
         return
       case 'read':
         void this.#read(effect.chunk)
+        return
+      case 'hashChunk':
+        void this.#hashChunk(effect.chunk)
         return
       case 'ban':
         return // The swarm itself remembers whom it does not welcome.
@@ -170,6 +184,29 @@ export class SwarmDriver {
     // A store that fails is a store without the chunk: the peer asks elsewhere.
     const bytes = await this.#options.read(chunk).catch(() => undefined)
     this.#handle({ kind: 'chunkRead', chunk, bytes })
+  }
+
+  async #hashBlock(id: number, chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    try {
+      this.#handle({ kind: 'hashed', id, hash: await this.#digest(bytes) })
+    } catch {
+      this.cancel(chunk) // as above
+    }
+  }
+
+  async #hashChunk(chunk: ChunkIndex): Promise<void> {
+    const leaves = await this.#leavesOf(chunk).catch(() => undefined)
+    this.#handle({ kind: 'chunkHashed', chunk, leaves })
+  }
+
+  async #leavesOf(chunk: ChunkIndex): Promise<Uint8Array[] | undefined> {
+    const bytes = await this.#options.read(chunk)
+    return bytes && (await Promise.all(blocksOf(bytes).map((block) => this.#digest(block))))
+  }
+
+  #digest(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+    const { digest } = this.#options
+    return digest ? digest(bytes) : Promise.reject(new TypeError('no digest'))
   }
 
   #settle(chunk: ChunkIndex, bytes: Chunk): void {

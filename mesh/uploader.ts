@@ -1,7 +1,7 @@
 import type { ChunkIndex } from '../protocol/units.ts'
 import { KiB } from '../protocol/units.ts'
 import type { Peer } from './peer.ts'
-import type { SwarmEffect } from './swarm.ts'
+import type { SwarmEffect } from './swarm-io.ts'
 import type { UploadShare } from './upload-budget.ts'
 
 /** Bytes handed to a link at most: enough to keep it busy, little enough that a cancel still saves something. */

@@ -1,35 +1,52 @@
 import type { ChunkIndex } from '../protocol/units.ts'
+import { Assembly } from './assembly.ts'
 import type { Peer } from './peer.ts'
 
 /** Wanted chunks of one swarm; more are given up at once. */
 export const MAX_WANTS = 4096
 
-/** A chunk that is being collected. One peer delivers it, so that a wrong hash names the guilty one. */
-export interface Assembly {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  /** Bytes that have come. */
-  filled: number
-}
-
-export interface Want {
+export class Want {
   readonly chunk: ChunkIndex
   /** On the driver's clock. */
   deadlineMs: number
-  /** `open`: nobody is asked. `assigned`: a peer is. `checking`: all bytes are here. */
-  phase: 'open' | 'assigned' | 'checking'
-  assembly: Assembly | undefined
-  /** Who is asked while `assigned`. */
-  peer: Peer | undefined
+  /** Who is asked. */
+  readonly sources = new Set<Peer>()
+  /** Nobody is asked for some of it. */
+  isOpen = true
+  /** How often the whole of it is being hashed. */
+  checks = 0
+  /** Peers that were asked for its leaf hashes. */
+  readonly askedForLeaves = new Set<Peer>()
+  readonly #length: number
+  #assembly: Assembly<Peer> | undefined
+
+  /** @param length bytes of the chunk */
+  constructor(chunk: ChunkIndex, length: number, deadlineMs: number) {
+    this.chunk = chunk
+    this.#length = length
+    this.deadlineMs = deadlineMs
+  }
+
+  /** Made when it is first needed: most wants wait. */
+  get assembly(): Assembly<Peer> {
+    this.#assembly ??= new Assembly(this.#length)
+    return this.#assembly
+  }
 }
 
 /** Wanted chunks, the most urgent first, equals in the order in which they came. */
 export class Wants {
+  readonly #lengthOf: (chunk: ChunkIndex) => number
   readonly #byChunk = new Map<ChunkIndex, Want>()
   #sorted: Want[] = []
   #isSorted = true
   #open = 0
-  /** Grows whenever a chunk becomes open: a peer that found nothing need not look again before. */
+  /** Grows whenever there is new work: a peer that found nothing need not look again before. */
   version = 0
+
+  constructor(lengthOf: (chunk: ChunkIndex) => number) {
+    this.#lengthOf = lengthOf
+  }
 
   get size(): number {
     return this.#byChunk.size
@@ -50,10 +67,11 @@ export class Wants {
     if (known) {
       known.deadlineMs = deadlineMs
       this.#isSorted = false
+      this.version++
       return true
     }
     if (this.#byChunk.size >= MAX_WANTS) return false
-    const want: Want = { chunk, deadlineMs, phase: 'open', assembly: undefined, peer: undefined }
+    const want = new Want(chunk, this.#lengthOf(chunk), deadlineMs)
     this.#byChunk.set(chunk, want)
     const last = this.#sorted[this.#sorted.length - 1]
     if (last !== undefined && last.deadlineMs > deadlineMs) this.#isSorted = false
@@ -65,61 +83,56 @@ export class Wants {
 
   remove(want: Want): void {
     if (!this.#byChunk.delete(want.chunk)) return
-    if (want.phase === 'open') this.#open--
-    want.peer?.assigned.delete(want)
+    if (want.isOpen) this.#open--
+    want.isOpen = false
+    for (const peer of want.sources) peer.assigned.delete(want)
+    want.sources.clear()
     const at = this.#sorted.indexOf(want)
     if (at >= 0) this.#sorted.splice(at, 1)
   }
 
-  assign(want: Want, peer: Peer, assembly: Assembly): void {
-    if (want.phase === 'open') this.#open--
-    want.phase = 'assigned'
-    want.peer = peer
-    want.assembly = assembly
+  enlist(want: Want, peer: Peer): void {
+    want.sources.add(peer)
     peer.assigned.add(want)
+    this.review(want)
   }
 
-  /** All bytes are here: the peer has nothing more to do. */
-  check(want: Want): void {
-    want.phase = 'checking'
-    want.peer?.assigned.delete(want)
-    want.peer = undefined
+  /** A peer has brought its draft of a chunk. */
+  finish(want: Want, peer: Peer): void {
+    want.sources.delete(peer)
+    peer.assigned.delete(want)
   }
 
-  /** Takes a chunk away from its peer, or from the check that it failed, so that another peer can be asked. */
-  reopen(want: Want): void {
-    want.peer?.assigned.delete(want)
-    want.peer = undefined
-    want.assembly = undefined
+  /** A peer will bring nothing more of a chunk. */
+  release(want: Want, peer: Peer): void {
+    this.finish(want, peer)
+    want.assembly.release(peer)
+    this.review(want)
+  }
+
+  /** To be called when the work that nobody does may have changed. */
+  review(want: Want): void {
+    const { isOpen } = want.assembly
     // One that is no longer wanted at all has left the list.
-    if (want.phase === 'open' || this.#byChunk.get(want.chunk) !== want) return
-    want.phase = 'open'
-    this.#open++
-    this.version++
+    if (want.isOpen === isOpen || this.#byChunk.get(want.chunk) !== want) return
+    want.isOpen = isOpen
+    this.#open += isOpen ? 1 : -1
+    if (isOpen) this.version++
   }
 
-  /** Open chunks, the most urgent first. */
-  *open(): Generator<Want, void, undefined> {
-    if (this.#open === 0) return
-    for (const want of this.#inOrder()) if (want.phase === 'open') yield want
-  }
-
-  /** Removes and returns what is overdue. */
-  takeOverdue(nowMs: number): Want[] {
-    const overdue: Want[] = []
-    for (const want of this.#inOrder()) {
-      if (want.deadlineMs > nowMs) break
-      overdue.push(want)
-    }
-    for (const want of overdue) this.remove(want)
-    return overdue
-  }
-
-  #inOrder(): Want[] {
+  /** The most urgent first. */
+  inOrder(): readonly Want[] {
     if (!this.#isSorted) {
       this.#sorted.sort((a, b) => a.deadlineMs - b.deadlineMs) // stable
       this.#isSorted = true
     }
     return this.#sorted
+  }
+
+  /** What is overdue. */
+  overdue(nowMs: number): Want[] {
+    const order = this.inOrder()
+    const end = order.findIndex(({ deadlineMs }) => deadlineMs > nowMs)
+    return order.slice(0, end < 0 ? order.length : end)
   }
 }

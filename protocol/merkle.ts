@@ -35,19 +35,25 @@ export function merkleRoot(
 ): Uint8Array {
   let layer = leaves
   let pad = filler
-  const pair = new Uint8Array(2 * HASH_LENGTH)
-  const parent = (left: Uint8Array, right: Uint8Array) => {
-    pair.set(left)
-    pair.set(right, HASH_LENGTH)
-    return sha256(pair)
-  }
   for (let size = width; size > 1; size /= 2) {
-    const next: Uint8Array[] = []
-    for (let i = 0; i < layer.length; i += 2) next.push(parent(layer[i] ?? pad, layer[i + 1] ?? pad))
-    layer = next
-    pad = parent(pad, pad)
+    layer = parentLayer(layer, pad, sha256)
+    pad = parentHash(pad, pad, sha256)
   }
   return layer[0] ?? pad
+}
+
+/** The layer above `layer`, whose last node has `filler` for a neighbour where it has no other. */
+export function parentLayer(layer: readonly Uint8Array[], filler: Uint8Array, sha256: Sha256Sync): Uint8Array[] {
+  const parents: Uint8Array[] = []
+  for (let i = 0; i < layer.length; i += 2) parents.push(parentHash(layer[i] ?? filler, layer[i + 1] ?? filler, sha256))
+  return parents
+}
+
+export function parentHash(left: Uint8Array, right: Uint8Array, sha256: Sha256Sync): Uint8Array {
+  const pair = new Uint8Array(2 * HASH_LENGTH)
+  pair.set(left)
+  pair.set(right, HASH_LENGTH)
+  return sha256(pair)
 }
 
 /** The same root by a hash that answers later: all pairs of a layer are hashed at the same time. */

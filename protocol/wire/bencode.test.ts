@@ -80,16 +80,18 @@ test('a key named __proto__ is a key', () => {
 })
 
 test('extension handshake: wire bytes and back', () => {
-  const handshake = { messages: new Map([['ut_metadata', 3]]), client: 'Tributary', queueLength: 256 }
+  const messages = new Map([['ut_metadata', 3]])
+  const handshake = { messages, client: 'Tributary', queueLength: 256, provesBlocks: true }
   const written = encodeExtensionHandshake(handshake)
-  assert.equal(latin1(written), 'd1:md11:ut_metadatai3ee4:reqqi256e1:v9:Tributarye')
+  assert.equal(latin1(written), 'd1:md11:ut_metadatai3ee4:reqqi256e9:tr_hashesi1e1:v9:Tributarye')
   assert.deepEqual(parseExtensionHandshake(written), handshake)
 })
 
 test('extension handshake: fields of a wrong type are passed over', () => {
-  assert.deepEqual(parseExtensionHandshake(bytes('d1:mi1e4:reqq1:x1:vlee')), {
+  assert.deepEqual(parseExtensionHandshake(bytes('d1:mi1e4:reqq1:x9:tr_hashes1:11:vlee')), {
     messages: new Map(),
     client: '',
     queueLength: undefined,
+    provesBlocks: false,
   })
 })

@@ -11,7 +11,12 @@ export interface ExtensionHandshake {
   readonly client: string
   /** Requests that this peer queues before it drops some; undefined when it does not say. */
   readonly queueLength: number | undefined
+  /** It answers hash requests (BEP 52), although the connection was made under a v1 info hash. */
+  readonly provesBlocks: boolean
 }
+
+/** Key of `provesBlocks`. */
+const PROVES_BLOCKS = 'tr_hashes'
 
 /** Longest client name kept. */
 const MAX_CLIENT = 64
@@ -20,6 +25,7 @@ const MAX_EXTENSIONS = 64
 export function encodeExtensionHandshake(handshake: ExtensionHandshake): Uint8Array<ArrayBuffer> {
   const dict: Record<string, Bencodable> = { m: Object.fromEntries(handshake.messages), v: handshake.client }
   if (handshake.queueLength !== undefined) dict.reqq = handshake.queueLength
+  if (handshake.provesBlocks) dict[PROVES_BLOCKS] = 1
   return encodeBencoded(dict)
 }
 
@@ -39,5 +45,6 @@ export function parseExtensionHandshake(payload: Uint8Array): ExtensionHandshake
     messages,
     client: v instanceof Uint8Array ? latin1(v.subarray(0, MAX_CLIENT)) : '',
     queueLength: typeof reqq === 'number' && reqq > 0 ? reqq : undefined,
+    provesBlocks: dict[PROVES_BLOCKS] === 1,
   }
 }

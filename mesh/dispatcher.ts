@@ -1,0 +1,166 @@
+import { BLOCK_SIZE, type ChunkIndex, KiB } from '../protocol/units.ts'
+import { etaMs, fairShare, finishMs, isReady, missingBytes } from './forecast.ts'
+import type { LeafRequests } from './leaf-requests.ts'
+import type { Peer } from './peer.ts'
+import type { Want, Wants } from './wants.ts'
+
+/** A peer that delivers nothing for this long loses its chunks to another. */
+const SILENCE_MS = 2_000
+/** How long a silent peer is left alone. */
+const REST_MS = 4_000
+/** A peer that delivers nothing for this long is let go, even where there is no other. */
+const HOPELESS_MS = 15_000
+/** A peer leaves an urgent chunk to another that is expected to need less than this share of its own time. */
+const MUCH_SOONER = 0.5
+/** A chunk that is due within this many times what it is expected to take is asked of a second peer too. */
+const CLOSE = 2
+/** Chunks from this size on are worth the work of several peers. */
+const WORTH_SPLITTING = 256 * KiB
+/** Peers at work on one chunk. */
+const MOST_SOURCES = 4
+/** Blocks that are handed over at least, and that stay with the peer as they are likely on their way. */
+const LEAST_SHARE = 4
+const UNDER_WAY = 8
+
+export interface DispatcherOptions {
+  readonly peers: ReadonlyMap<unknown, Peer>
+  readonly wants: Wants
+  readonly lengthOf: (chunk: ChunkIndex) => number
+  readonly leafRequests: LeafRequests | undefined
+}
+
+/** Which peer is asked for which block of which wanted chunk. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  readonly #wants: Wants
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    this.#wants = options.wants
+  }
+
+  /** Gives idle peers something to do. */
+  assignAll(nowMs: number): void {
+    if (this.#wants.size === 0) return
+    for (const peer of this.#options.peers.values()) this.assign(peer, nowMs)
+  }
+
+  /** Gives one peer as much as its pipeline has room for, and sends the requests that are due. */
+  assign(peer: Peer, nowMs: number): void {
+    const { session } = peer
+    const lacks = (chunk: ChunkIndex, block: number) => this.#wants.get(chunk)?.assembly.lacks(peer, block) === true
+    const mayTake = () =>
+      this.#wants.size > 0 &&
+      peer.searched !== this.#wants.version &&
+      isReady(peer, nowMs) &&
+      session.downloads.hasRoom(nowMs)
+    while (mayTake()) {
+      if (!this.#giveWork(peer, nowMs)) peer.searched = this.#wants.version
+      session.request(nowMs, lacks)
+    }
+    session.request(nowMs, lacks)
+  }
+
+  /** Gives a silent peer's chunks to others; what only it has stays with it. @returns peers that are of no use */
+  review(nowMs: number): Peer[] {
+    const hopeless: Peer[] = []
+    for (const peer of this.#options.peers.values()) {
+      peer.searched = -1
+      const silentMs = peer.session.downloads.silentFor(nowMs)
+      if (silentMs >= HOPELESS_MS) hopeless.push(peer)
+      else if (silentMs >= SILENCE_MS) this.#takeAway(peer, nowMs)
+    }
+    return hopeless
+  }
+
+  #takeAway(peer: Peer, nowMs: number): void {
+    for (const want of [...peer.assigned]) {
+      if (!this.#another(peer, want.chunk, nowMs)) continue
+      peer.session.cancel(want.chunk, nowMs)
+      this.#wants.release(want, peer)
+      peer.restsUntilMs = nowMs + REST_MS
+    }
+  }
+
+  #another(peer: Peer, chunk: ChunkIndex, nowMs: number): Peer | undefined {
+    for (const other of this.#options.peers.values()) {
+      const holds = other !== peer && isReady(other, nowMs) && other.session.has(chunk)
+      if (holds && other.session.downloads.silentFor(nowMs) < SILENCE_MS) return other
+    }
+    return undefined
+  }
+
+  /** The most urgent work that this peer can do: what nobody does, and what others will hardly do in time. */
+  #giveWork(peer: Peer, nowMs: number): boolean {
+    const order = this.#wants.inOrder()
+    for (const want of order) {
+      if (!peer.session.has(want.chunk) || want.checks > 0) continue
+      if (want.isOpen) {
+        if (this.#suits(peer, want, nowMs)) return this.#claim(peer, want, nowMs)
+      } else if (this.#isClose(want, nowMs) && this.#join(peer, want, true, nowMs)) return true
+    }
+    // Nothing is left to begin with: it helps those who are at work, and doubles what would be much later without it.
+    for (const want of order) {
+      if (want.isOpen || want.checks > 0 || !peer.session.has(want.chunk)) continue
+      const isSlow = finishMs(want, nowMs) * MUCH_SOONER > etaMs(peer, missingBytes(want), nowMs)
+      if (this.#join(peer, want, isSlow && !this.#wants.anyOpen, nowMs)) return true
+    }
+    return false
+  }
+
+  /** Whether it will be in time, or nobody else would be much sooner. */
+  #suits(peer: Peer, want: Want, nowMs: number): boolean {
+    const bytes = missingBytes(want)
+    const ownMs = etaMs(peer, bytes, nowMs)
+    if (nowMs + ownMs <= want.deadlineMs) return true
+    for (const other of this.#options.peers.values()) {
+      const holds = other !== peer && isReady(other, nowMs) && other.session.has(want.chunk)
+      if (holds && etaMs(other, bytes, nowMs) < ownMs * MUCH_SOONER) return false
+    }
+    return true
+  }
+
+  #isClose(want: Want, nowMs: number): boolean {
+    return want.deadlineMs - nowMs < CLOSE * finishMs(want, nowMs)
+  }
+
+  #claim(peer: Peer, want: Want, nowMs: number): boolean {
+    const run = want.assembly.claim(peer)
+    this.#wants.enlist(want, peer)
+    peer.session.downloads.assign(want.chunk, this.#options.lengthOf(want.chunk), run)
+    this.#options.leafRequests?.ask(want, peer, nowMs)
+    return true
+  }
+
+  /** Takes over a part of what another peer owes, or doubles it. */
+  #join(peer: Peer, want: Want, mayDouble: boolean, nowMs: number): boolean {
+    const { assembly, sources } = want
+    if (sources.size >= MOST_SOURCES && !sources.has(peer)) return false
+    const [busiest] = [...sources]
+      .filter((other) => other !== peer && assembly.owes(other))
+      .sort((a, b) => assembly.owedBy(b) - assembly.owedBy(a))
+    if (busiest === undefined) return false
+    if (this.#split(want, busiest, peer, nowMs)) return true
+    if (!mayDouble || assembly.spare !== undefined) return false
+    const run = assembly.double(peer)
+    this.#wants.enlist(want, peer)
+    // From the end, so that both have something new to bring until they meet.
+    peer.session.downloads.assign(want.chunk, this.#options.lengthOf(want.chunk), run, true)
+    return true
+  }
+
+  #split(want: Want, from: Peer, to: Peer, nowMs: number): boolean {
+    const { assembly, chunk } = want
+    const length = this.#options.lengthOf(chunk)
+    if (!assembly.hasLeaves || length < WORTH_SPLITTING) return false
+    const owed = assembly.owedBy(from)
+    const count = Math.min(owed - UNDER_WAY, Math.floor(owed * fairShare(from, to, nowMs)))
+    if (count < LEAST_SHARE) return false
+    const moved = assembly.handOver(from, to, count)
+    for (const block of moved) from.session.cancelBlock(chunk, block * BLOCK_SIZE, nowMs)
+    this.#wants.enlist(want, to)
+    const [low = 0] = moved
+    to.session.downloads.assign(chunk, length, { low, high: (moved[moved.length - 1] ?? low) + 1 })
+    return true
+  }
+}
