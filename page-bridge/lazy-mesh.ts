@@ -11,14 +11,18 @@ export interface MeshModule {
 
 export interface MeshOptions {
   readonly sharing: boolean
-  /** Bytes per second; Infinity for no cap. */
+  /** Bytes per second over all swarms; Infinity for no cap. */
   readonly uploadLimit: number
+  /** Told of all that is uploaded, as it is. */
+  readonly onUpload?: (bytes: number) => void
   readonly onStatus: (infoHash: InfoHash, status: SwarmStatus) => void
 }
 
 /** A running mesh. */
 export interface Mesh extends Omit<MeshHost, 'setSharing'> {
   setSharing(sharing: boolean): void
+  /** Uploads hold back for some seconds. */
+  easeUpload(): void
   /** Says goodbye to trackers and peers. */
   close(): void
 }
@@ -27,6 +31,7 @@ export interface LazyMeshOptions {
   readonly load: () => Promise<MeshModule>
   readonly uploadLimit: number
   readonly isSharing: () => boolean
+  readonly onUpload: (bytes: number) => void
   /** The worker turned upload on or off. */
   readonly onSharing: (sharing: boolean) => void
 }
@@ -114,6 +119,11 @@ export class LazyMesh implements MeshHost {
     void this.#load(false).then((mesh) => mesh?.setSharing(allowed))
   }
 
+  /** The visitor's page suffers. */
+  easeUpload(): void {
+    void this.#load(false).then((mesh) => mesh?.easeUpload())
+  }
+
   close(): void {
     void this.#load(false).then((mesh) => mesh?.close())
     this.#mesh = undefined
@@ -132,10 +142,12 @@ export class LazyMesh implements MeshHost {
   }
 
   async #start(): Promise<Mesh> {
-    const { createMesh } = await this.#options.load()
+    const { load, isSharing, uploadLimit, onUpload } = this.#options
+    const { createMesh } = await load()
     return createMesh({
-      sharing: this.#options.isSharing(),
-      uploadLimit: this.#options.uploadLimit,
+      sharing: isSharing(),
+      uploadLimit,
+      onUpload,
       onStatus: (infoHash, status) => this.#post(infoHash, status),
     })
   }

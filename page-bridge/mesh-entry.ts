@@ -37,6 +37,7 @@ class PageMesh implements Mesh {
       openSocket: openWebSocket,
       sharing: options.sharing,
       uploadLimit: options.uploadLimit,
+      ...(options.onUpload && { onUpload: options.onUpload }),
     })
   }
 
@@ -95,6 +96,10 @@ class PageMesh implements Mesh {
     this.#node.setSharing(sharing)
   }
 
+  easeUpload(): void {
+    this.#node.easeUpload()
+  }
+
   close(): void {
     this.#node.close()
     this.#tidier.close()
@@ -107,7 +112,7 @@ class PageMesh implements Mesh {
     return (store && (await withDeadline(store.runs(infoHash), STORE_MS).catch(() => undefined))) ?? []
   }
 
-  #read(infoHash: InfoHash, chunk: ChunkIndex): Promise<Uint8Array | undefined> {
+  #read(infoHash: InfoHash, chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return this.#cache.read(`${infoHash}/${chunk}`, async () => {
       const store = await this.#open()
       return store && withDeadline(store.read(infoHash, chunk), STORE_MS)

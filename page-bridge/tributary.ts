@@ -1,4 +1,5 @@
 import type { Fallback, WorkerMessage, WorkerState, WorkerStats } from '../protocol/bridge.ts'
+import type { Device } from './device.ts'
 import { DownloadLinks } from './download-links.ts'
 import { Keepalive } from './keepalive.ts'
 import { LazyMesh, type MeshModule } from './lazy-mesh.ts'
@@ -9,6 +10,7 @@ import { reportPlayback } from './playback.ts'
 import { type Registered, takeControl } from './registration.ts'
 import { SessionStats } from './session-stats.ts'
 import { Sharing } from './sharing.ts'
+import { watchStrain } from './strain.ts'
 import { WorkerLink } from './worker-link.ts'
 
 /** How things stand once `ready` has resolved. */
@@ -54,11 +56,18 @@ export class Tributary extends EventTarget {
   constructor(options: BridgeOptions) {
     super()
     this.#options = options
-    this.#sharing = new Sharing(options.consent, (allowed) => this.#mesh.applySharing(allowed))
+    this.#sharing = new Sharing({
+      consent: options.consent,
+      caps: options.uploadCaps,
+      uploadLimit: options.uploadLimit,
+      device: navigator as Navigator & Device,
+      onChange: (allowed) => this.#mesh.applySharing(allowed),
+    })
     this.#mesh = new LazyMesh({
       load: () => import(new URL('tributary-mesh.js', options.scripts).href) as Promise<MeshModule>,
       uploadLimit: options.uploadLimit,
       isSharing: () => this.#sharing.allowed,
+      onUpload: (bytes) => this.#sharing.uploaded(bytes),
       onSharing: (sharing) => {
         this.#sharing.wanted = sharing
       },
@@ -104,6 +113,7 @@ export class Tributary extends EventTarget {
     if (this.#leadership.leads) this.#offerHost()
     if (!wasControlled) void reloadUntouched(document, (url) => this.#serves(url))
     reportPlayback((url, slackMs) => this.#worker.post({ tributary: 'playback', url, slackMs }))
+    watchStrain(() => this.#mesh.easeUpload())
     new DownloadLinks((url) => this.#worker.call((control) => control.serves(url)))
     return { ...details, worker, mesh }
   }
@@ -130,7 +140,10 @@ export class Tributary extends EventTarget {
     // Listeners added this way start the queue only when told to.
     navigator.serviceWorker?.startMessages()
     navigator.serviceWorker?.addEventListener('controllerchange', () => this.#offerHost())
-    addEventListener('pagehide', () => this.#mesh.close())
+    addEventListener('pagehide', () => {
+      this.#sharing.save()
+      this.#mesh.close()
+    })
   }
 
   #onMessage(message: WorkerMessage): void {
