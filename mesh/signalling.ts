@@ -34,9 +34,13 @@ const CONNECT_MS = 20_000
 const DEFAULT_INTERVAL_MS = 120_000
 const SHORTEST_INTERVAL_MS = 5_000
 const LONGEST_INTERVAL_MS = 10 * 60_000
-/** With fewer peers than FEW_PEERS while the tracker knows more, we ask sooner than it wants. */
-const LONELY_INTERVAL_MS = 15_000
-const FEW_PEERS = 3
+/**
+ * With fewer peers than FEW_PEERS while the tracker knows more, we ask sooner than it wants: first after the shorter
+ * time, as those who start together hear of each other after they have made their offers, then after twice as long.
+ */
+const FIRST_LONELY_MS = 1_000
+const LONELY_MS = 16_000
+const FEW_PEERS = 5
 /** A tracker that says nothing for this long after an announce is taken for lost. */
 const RESPONSE_MS = 15_000
 /** A swarm that had to move to another tracker looks for its own again after this long. */
@@ -66,6 +70,7 @@ export class Signalling {
   #incomingSinceMs = 0
   #answering = 0
   #known = 0
+  #lonelyMs = FIRST_LONELY_MS
   #closed = false
 
   constructor(options: SignallingOptions) {
@@ -188,7 +193,8 @@ export class Signalling {
   #announceLater(dueMs: number): void {
     const { clock, driver } = this.#options
     this.#cancelAnnounce?.()
-    const waitMs = Math.min(LONELY_INTERVAL_MS, Math.max(0, dueMs - clock.now()))
+    const waitMs = Math.min(this.#lonelyMs, Math.max(0, dueMs - clock.now()))
+    this.#lonelyMs = Math.min(LONELY_MS, 2 * this.#lonelyMs)
     this.#cancelAnnounce = clock.after(waitMs, () => {
       const { peers } = driver.swarm
       const isLonely = peers < FEW_PEERS && peers < this.#known
