@@ -210,11 +210,33 @@ test('an announce is answered once: offers made on it lead to no more offers', a
   tracker.announced()
   const reply = { action: 'announce', info_hash: binary(hashOf(1)), interval: 120, complete: 4, incomplete: 3 }
   tracker.say(reply)
-  assert.equal(answers[0]?.lacking, 2) // one of the three is ourselves
+  assert.equal(answers[0]?.worthMeeting, 2) // one of the three is ourselves
   answers[0]?.offer([{ offerId: 'dd'.repeat(20) as OfferId, sdp: 'ours' }])
   assert.equal(tracker.heard[0]?.offers?.length, 1)
   tracker.say(reply)
   assert.equal(answers.length, 1)
+  announcer.close()
+})
+
+test('who seeks something is worth meeting to everybody, and asks at once when it begins to', async () => {
+  const tracker = new SteeredTracker()
+  const answers: TrackerAnswer[] = []
+  const { clock, announcer } = setUp({ [URL_A]: tracker }, { onAnnounced: (answer) => answers.push(answer) })
+  const swarm = { infoHash: hashOf(1), missing: 5, uploaded: 0 }
+  announcer.add(swarm)
+  await clock.advance(0)
+  tracker.accept()
+  await clock.advance(1_000)
+  const reply = { action: 'announce', info_hash: binary(hashOf(1)), interval: 120, complete: 4, incomplete: 1 }
+  tracker.say(reply)
+  assert.deepEqual([answers[0]?.others, answers[0]?.worthMeeting], [4, 0])
+  tracker.announced()
+  announcer.add({ ...swarm, seeks: true })
+  announcer.hurry(swarm.infoHash)
+  await clock.advance(200)
+  assert.deepEqual(tracker.announced(), [hashOf(1)])
+  tracker.say(reply)
+  assert.equal(answers[1]?.worthMeeting, 4)
   announcer.close()
 })
 

@@ -31,8 +31,10 @@ export interface IncomingAnswer {
 /** What a tracker said to an announce. */
 export interface TrackerAnswer {
   readonly infoHash: InfoHash
-  /** Peers of the swarm that lack something. */
-  readonly lacking: number
+  /** Other peers of the swarm. */
+  readonly others: number
+  /** Those of them that are worth meeting: who lack something; all of them where we do. */
+  readonly worthMeeting: number
   /** Has the tracker forward offers, each to one peer. @returns false when it cannot be reached any more */
   offer(offers: readonly AnnounceOffer[]): boolean
 }
@@ -60,6 +62,8 @@ export interface AnnouncedSwarm {
   /** Chunks that we cannot serve. */
   missing: number
   uploaded: number
+  /** Whether we want of others what is missing. */
+  seeks?: boolean
 }
 
 /** A tracker hears at most so many announces a second from us, however many swarms there are. */
@@ -122,6 +126,11 @@ export class Announcer {
     for (const tracker of this.#trackers.values()) tracker.add(swarm)
   }
 
+  /** Announces a swarm at once, as it matters more than when it was announced last. */
+  hurry(infoHash: InfoHash): void {
+    for (const tracker of this.#trackers.values()) tracker.hurry(infoHash)
+  }
+
   remove(infoHash: InfoHash): void {
     this.#swarms.delete(infoHash)
     for (const tracker of this.#trackers.values()) tracker.remove(infoHash)
@@ -167,6 +176,14 @@ class AnnouncedTracker {
     })
     const announced = { swarm, subscription, dueMs: 0, isAsked: false }
     this.#swarms.set(infoHash, announced)
+    this.#rota.add(announced)
+    this.#wake()
+  }
+
+  hurry(infoHash: InfoHash): void {
+    const announced = this.#swarms.get(infoHash)
+    if (announced === undefined) return
+    this.#rota.delete(announced)
     this.#rota.add(announced)
     this.#wake()
   }
@@ -223,7 +240,7 @@ class AnnouncedTracker {
     }
   }
 
-  #answered({ infoHash, interval, lacking }: Extract<TrackerMessage, { kind: 'announced' }>): void {
+  #answered({ infoHash, interval, peers, lacking }: Extract<TrackerMessage, { kind: 'announced' }>): void {
     this.#lastReason = undefined
     if (interval !== undefined)
       this.#intervalMs = Math.max(SHORTEST_INTERVAL_MS, Math.min(LONGEST_INTERVAL_MS, interval * 1000))
@@ -231,12 +248,15 @@ class AnnouncedTracker {
     // Offers are answered like an announce; they must not lead to more.
     if (!announced?.isAsked) return
     announced.isAsked = false
-    const others = Math.max(0, lacking - (announced.swarm.missing > 0 ? 1 : 0))
-    if (others > 0) this.#rota.repeat(announced, 'soon', this.#options.clock.now() + SOON_MS)
+    const { missing, seeks } = announced.swarm
+    const others = Math.max(0, peers - 1)
+    const worthMeeting = seeks ? others : Math.max(0, lacking - (missing > 0 ? 1 : 0))
+    if (worthMeeting > 0) this.#rota.repeat(announced, 'soon', this.#options.clock.now() + SOON_MS)
     this.#wake()
     this.#options.onAnnounced({
       infoHash,
-      lacking: others,
+      others,
+      worthMeeting,
       offer: (offers) => this.#announce(announced, undefined, offers),
     })
   }

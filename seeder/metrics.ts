@@ -1,28 +1,33 @@
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Counter, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { InfoHash } from '../protocol/units.ts'
 import { reasonOf, SeederError } from './errors.ts'
 import type { SeederStats } from './seeder.ts'
 
-/** Distinct `swarm` labels; what the others sent is counted under `(more)`, so that metrics stay bounded. */
+/** Distinct `swarm` labels; what the others have is counted under `(more)`, so that metrics stay bounded. */
 const MAX_SWARMS = 1_000
 
-type Reading = ReadonlyMap<string, number> | number
-
-interface Metric {
-  readonly name: string
-  readonly help: string
-  /** Name of the only label, where the reading is a map. */
-  readonly label?: 'swarm' | 'url' | 'result'
-  readonly read: (stats: SeederStats) => Reading
+/** One value of a metric, with its labels. */
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
 }
 
-const METRICS: readonly Metric[] = [
+/** A metric that is read off what somebody counts. Names that end in `_total` are counters. */
+export interface Metric<Stats> {
+  readonly name: string
+  readonly help: string
+  readonly labels?: readonly string[]
+  readonly read: (stats: Stats) => number | readonly Sample[]
+}
+
+const SEEDER_METRICS: readonly Metric<SeederStats>[] = [
   {
     name: 'tributary_seeder_uploaded_bytes_total',
     help: 'Bytes of chunks sent to peers, by swarm; swarms that sent nothing are left out',
-    label: 'swarm',
-    read: uploadedBySwarm,
+    labels: ['swarm'],
+    read: ({ swarms, uploaded }) => bySwarm(swarms, (swarm) => swarm.uploaded, uploaded),
   },
   { name: 'tributary_seeder_peers', help: 'Connected peers over all swarms', read: ({ peers }) => peers },
   { name: 'tributary_seeder_swarms', help: 'Swarms of the manifest', read: ({ swarms }) => swarms.length },
@@ -34,12 +39,11 @@ const METRICS: readonly Metric[] = [
   {
     name: 'tributary_seeder_chunk_reads_total',
     help: 'Chunks read from the disk, by whether they matched the manifest',
-    label: 'result',
-    read: ({ swarms }) =>
-      new Map([
-        ['verified', sumOf(swarms, ({ verified }) => verified)],
-        ['refused', sumOf(swarms, ({ refused }) => refused)],
-      ]),
+    labels: ['result'],
+    read: ({ swarms }) => [
+      { labels: { result: 'verified' }, value: sumOf(swarms, ({ verified }) => verified) },
+      { labels: { result: 'refused' }, value: sumOf(swarms, ({ refused }) => refused) },
+    ],
   },
   {
     name: 'tributary_seeder_troubled_files',
@@ -50,48 +54,73 @@ const METRICS: readonly Metric[] = [
   {
     name: 'tributary_seeder_tracker_connected',
     help: '1 while connected to the tracker',
-    label: 'url',
-    read: ({ trackers }) => new Map([...trackers].map(([url, isUp]) => [url, Number(isUp)])),
+    labels: ['url'],
+    read: ({ trackers }) => byTracker(trackers),
   },
 ]
 
-/** Adds what a seeder counts to a registry. The values are read when the metrics are asked for. */
+/** Adds what a seeder counts to a registry. */
 export function registerSeederMetrics(registry: Registry, stats: () => SeederStats): void {
-  for (const { name, help, label, read } of METRICS) {
-    const readings = () => {
-      const reading = read(stats())
-      if (typeof reading === 'number') return [{ labels: {}, value: reading }]
-      return [...reading].map(([key, value]) => ({ labels: { [label ?? '']: key }, value }))
+  registerMetrics(registry, SEEDER_METRICS, stats)
+}
+
+/** Adds metrics to a registry. The values are read when the metrics are asked for. */
+export function registerMetrics<Stats>(
+  registry: Registry,
+  metrics: readonly Metric<Stats>[],
+  stats: () => Stats | Promise<Stats>,
+): void {
+  for (const { name, help, labels = [], read } of metrics) {
+    const samples = async () => {
+      const reading = read(await stats())
+      return typeof reading === 'number' ? [{ labels: {}, value: reading }] : reading
     }
-    const shape = { name, help, registers: [registry], labelNames: label === undefined ? [] : [label] }
+    const shape = { name, help, registers: [registry], labelNames: [...labels] }
     if (name.endsWith('_total'))
       new Counter({
         ...shape,
-        collect() {
+        async collect() {
+          const now = await samples()
           this.reset()
-          for (const { labels, value } of readings()) this.inc(labels, value)
+          for (const sample of now) this.inc(sample.labels, sample.value)
         },
       })
     else
       new Gauge({
         ...shape,
-        collect() {
+        async collect() {
+          const now = await samples()
           this.reset()
-          for (const { labels, value } of readings()) this.set(labels, value)
+          for (const sample of now) this.set(sample.labels, sample.value)
         },
       })
   }
 }
 
-function uploadedBySwarm({ swarms, uploaded }: SeederStats): ReadonlyMap<string, number> {
-  const shown = swarms.filter((swarm) => swarm.uploaded > 0).slice(0, MAX_SWARMS)
-  const counts = new Map<string, number>(shown.map((swarm) => [swarm.infoHash, swarm.uploaded]))
-  const more = uploaded - sumOf(shown, (swarm) => swarm.uploaded)
-  return more > 0 ? counts.set('(more)', more) : counts
+/** A count by swarm, without those that have none. @param total with that of swarms that are gone */
+export function bySwarm<S extends { readonly infoHash: InfoHash }>(
+  swarms: readonly S[],
+  count: (swarm: S) => number,
+  total = sumOf(swarms, count),
+): Sample[] {
+  const shown = swarms.filter((swarm) => count(swarm) > 0).slice(0, MAX_SWARMS)
+  const samples = shown.map((swarm) => ({ labels: { swarm: swarm.infoHash as string }, value: count(swarm) }))
+  const more = total - sumOf(shown, count)
+  return more > 0 ? [...samples, { labels: { swarm: '(more)' }, value: more }] : samples
+}
+
+export function byTracker(trackers: ReadonlyMap<string, boolean>): Sample[] {
+  return [...trackers].map(([url, isUp]) => ({ labels: { url }, value: Number(isUp) }))
 }
 
 function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
   return items.reduce((sum, item) => sum + value(item), 0)
+}
+
+/** Alive is healthy: to restart a seeder does not bring its tracker back. */
+export function seederHealth({ swarms, peers, trackers }: SeederStats) {
+  const connected = [...trackers.values()].filter((isUp) => isUp).length
+  return { ok: true, swarms: swarms.length, peers, trackers: trackers.size, connected }
 }
 
 export interface MetricsServer {
@@ -99,22 +128,34 @@ export interface MetricsServer {
   close(): Promise<void>
 }
 
+export interface MetricsOptions {
+  /** 0: any free one. */
+  readonly port: number
+  readonly host: string
+  readonly registry: Registry
+  /** What `/healthz` says, beside status 200. */
+  readonly health: () => object | Promise<object>
+}
+
 /**
  * Answers `/metrics` in Prometheus form and `/healthz`.
- * @param port 0: any free one
  * @throws SeederError when the port cannot be had
  */
-export async function serveMetrics(
-  stats: () => SeederStats,
-  { port, host }: { port: number; host: string },
-): Promise<MetricsServer> {
-  const registry = new Registry()
-  registerSeederMetrics(registry, stats)
+export async function serveMetrics({ port, host, registry, health }: MetricsOptions): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const path = request.url?.split('?')[0]
-    if (path === '/healthz') answerHealth(response, stats())
-    else if (path === '/metrics') void answerMetrics(response, registry)
-    else response.writeHead(404, { 'Content-Type': 'text/plain' }).end('/metrics or /healthz\n')
+    const text = async () => {
+      if (path === '/healthz') return `${JSON.stringify(await health())}\n`
+      return path === '/metrics' ? await registry.metrics() : undefined
+    }
+    const type = path === '/metrics' ? registry.contentType : 'application/json'
+    text().then(
+      (body) => {
+        if (body === undefined) response.writeHead(404, { 'Content-Type': 'text/plain' }).end('/metrics or /healthz\n')
+        else response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store' }).end(body)
+      },
+      (error) => response.writeHead(500, { 'Content-Type': 'text/plain' }).end(`${reasonOf(error)}\n`),
+    )
   })
   await listen(server, port, host)
   return {
@@ -125,18 +166,6 @@ export async function serveMetrics(
         server.closeAllConnections()
       }),
   }
-}
-
-/** Alive is healthy: to restart a seeder does not bring its tracker back. */
-function answerHealth(response: ServerResponse, { swarms, peers, trackers }: SeederStats): void {
-  const connected = [...trackers.values()].filter((isUp) => isUp).length
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
-  response.end(`${JSON.stringify({ ok: true, swarms: swarms.length, peers, trackers: trackers.size, connected })}\n`)
-}
-
-async function answerMetrics(response: ServerResponse, registry: Registry): Promise<void> {
-  const text = await registry.metrics()
-  response.writeHead(200, { 'Content-Type': registry.contentType, 'Cache-Control': 'no-store' }).end(text)
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

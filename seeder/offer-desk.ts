@@ -97,13 +97,13 @@ export class OfferDesk {
     if (!isMet) offer.abandon()
   }
 
-  /** Offers to peers that lack something, where we serve fewer of them than there are. */
-  async greet({ infoHash, lacking, offer }: TrackerAnswer): Promise<void> {
-    if (lacking === 0 || this.#isFull || this.isConnecting(infoHash)) return
+  /** Offers to peers that are worth meeting, where we have met fewer of them than there are. */
+  async greet({ infoHash, worthMeeting, offer }: TrackerAnswer): Promise<void> {
+    if (worthMeeting === 0 || this.#isFull || this.isConnecting(infoHash)) return
     const driver = await this.#options.wake(infoHash).catch(() => undefined)
-    if (driver === undefined || driver.swarm.peers >= lacking) return
+    if (driver === undefined || driver.swarm.peers >= worthMeeting) return
     const room = Math.max(0, MAX_PENDING - this.#pending.size - this.#making)
-    const length = Math.min(lacking <= SMALL_SWARM ? lacking : CROWD_OFFERS, room)
+    const length = Math.min(worthMeeting <= SMALL_SWARM ? worthMeeting : CROWD_OFFERS, room)
     const made = await Promise.all(Array.from({ length }, () => this.#make(infoHash)))
     const offers = made.filter((one) => one !== undefined)
     if (offers.length > 0) offer(offers)

@@ -8,7 +8,7 @@ import type { OpenSocket, Transport } from '../mesh/transport.ts'
 import { toHex } from '../protocol/hex.ts'
 import type { IceServer } from '../protocol/manifest.ts'
 import type { InfoHash } from '../protocol/units.ts'
-import { Announcer, type TrackerEvent } from './announcer.ts'
+import { Announcer, type TrackerAnswer, type TrackerEvent } from './announcer.ts'
 import type { Log } from './log.ts'
 import { nodeClock } from './node-clock.ts'
 import { openNodeSocket } from './node-socket.ts'
@@ -30,6 +30,8 @@ export interface PeerPortOptions extends PeerLimits {
   readonly log: Log
   /** The running swarm, started where it slept; undefined when nobody is wanted in it. */
   readonly wake: (infoHash: InfoHash) => Promise<SwarmDriver | undefined>
+  /** A tracker has answered an announce. */
+  readonly onAnnounced?: (answer: TrackerAnswer) => void
   readonly clock?: Clock
   readonly openSocket?: OpenSocket
 }
@@ -83,7 +85,10 @@ export class PeerPort {
       pool: this.#pool,
       onOffer: (offer) => void this.desk.answer(offer),
       onAnswer: (answer) => void this.desk.accept(answer),
-      onAnnounced: (answer) => void this.desk.greet(answer),
+      onAnnounced: (answer) => {
+        options.onAnnounced?.(answer)
+        void this.desk.greet(answer)
+      },
       onTracker: (url, event) => this.#onTracker(url, event),
     })
   }

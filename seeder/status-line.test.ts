@@ -4,7 +4,7 @@ import type { InfoHash } from '../protocol/units.ts'
 import { TextSink } from '../test/harness/cli.ts'
 import { atLeast, jsonLog, textOfLog } from './log.ts'
 import type { SeederStats } from './seeder.ts'
-import { StatusLine } from './status-line.ts'
+import { StatusLine, seederStatus } from './status-line.ts'
 
 function statsWith(uploaded: number): SeederStats {
   const swarm = {
@@ -22,8 +22,8 @@ function statsWith(uploaded: number): SeederStats {
 test('the status is written in place, and events above it', () => {
   const out = new TextSink()
   const line = new StatusLine(out)
-  line.show(statsWith(0), 0)
-  line.show(statsWith(5_000_000), 1_000)
+  line.show(seederStatus(statsWith(0)), 0)
+  line.show(seederStatus(statsWith(5_000_000)), 1_000)
   line.log('warn', 'a.bin is missing', { url: 'ws://a/' })
   line.end()
   const erased = '\x1b[2K\x1b[1G'

@@ -133,6 +133,7 @@ export class SwarmHost {
     const { swarm } = hosted.source
     const { infoHash, chunkCount, files } = swarm
     const held = await this.#survey(hosted)
+    const proofs = await hosted.source.proofs()
     if (held.length === 0 || this.#hosted.get(infoHash) !== hosted) return undefined
     hosted.idleSinceMs = clock.now()
     node.join({
@@ -144,6 +145,7 @@ export class SwarmHost {
       held,
       read: (chunk) => this.#cache.read(`${infoHash}/${chunk}`, () => hosted.source.read(chunk)),
       verify: async () => false, // nothing is asked of peers
+      ...(proofs && { proofs }),
       onStatus: () => undefined,
     })
     return node.swarm(infoHash)

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { fileOfChunk } from '../mesh/file-of-chunk.ts'
+import type { BlockProofs } from '../mesh/mesh-node.ts'
 import { bytesOfChunk, type ChunkSpan, chunkCountOf } from '../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
 import { HASH_LENGTH, sameHash } from '../protocol/merkle.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
 import { chunkRoot } from './chunk-root.ts'
 import type { Log } from './log.ts'
+import { sha256 } from './sha256.ts'
 import { type FileLook, FileRefused, type SiteFiles } from './site-files.ts'
 
 export interface SwarmSourceOptions {
@@ -71,6 +73,12 @@ export class SwarmSource {
     this.refused++
     this.#markBad(file, chunk, before)
     return undefined
+  }
+
+  /** What peers need to check single blocks; undefined when the manifest's hashes are not there. */
+  async proofs(): Promise<BlockProofs | undefined> {
+    const chunkHashes = await this.#loadHashes()
+    return chunkHashes && { chunkHashes, sha256, digest: async (block) => sha256(block) }
   }
 
   /** Forgets what can be read again. */

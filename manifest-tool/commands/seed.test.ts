@@ -1,58 +1,13 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { test } from 'node:test'
 import { KiB, MiB } from '../../protocol/units.ts'
 import { makeFolder, runCli } from '../../test/harness/cli.ts'
 import { fetchAll, openNodePeer, untilOffered } from '../../test/harness/node-peer.ts'
-import { eventually } from '../../test/harness/poll.ts'
+import { SeedProcess } from '../../test/harness/seed-process.ts'
 import { openSeedSite, swarmOf, writeManifestOf } from '../../test/harness/seeding.ts'
 import { madeUp } from '../../test/harness/site.ts'
-
-const program = fileURLToPath(new URL('../bin.ts', import.meta.url))
-
-interface LogLine {
-  readonly level: string
-  readonly message: string
-  readonly url?: string
-}
-
-/** `tributary seed` as a process, and the JSON lines that it has logged. */
-class SeedProcess {
-  readonly lines: LogLine[] = []
-  readonly process: ChildProcess
-
-  constructor(t: TestContext, args: readonly string[]) {
-    const child = spawn(process.execPath, ['--import', 'tsx', program, 'seed', ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    this.process = child
-    createInterface({ input: child.stdout }).on('line', (line) => this.lines.push(JSON.parse(line)))
-    t.after(() => child.kill('SIGKILL'))
-  }
-
-  /** Waits for so many lines that begin with `message`. @returns the last of them */
-  async logged(message: string, count = 1): Promise<LogLine> {
-    const found = await eventually(
-      () => this.lines.filter((line) => line.message.startsWith(message)),
-      (lines) => lines.length >= count,
-      20_000,
-    )
-    return found[found.length - 1] ?? { level: '', message: '' }
-  }
-
-  /** @returns exit code */
-  async stop(signal: NodeJS.Signals): Promise<number> {
-    const exit = once(this.process, 'exit')
-    this.process.kill(signal)
-    const [code] = await exit
-    return Number(code)
-  }
-}
 
 test('seed serves, tells its metrics, reloads on SIGHUP and stops in good order', { timeout: 90_000 }, async (t) => {
   const film = madeUp('film', 2 * MiB)
@@ -107,10 +62,6 @@ test('wrong use is told with what to do instead', async (t) => {
     const { code, err } = await runCli(['seed', ...args])
     return `${code} ${err.trim()}`
   }
-  assert.match(
-    await seed('https://example.org/'),
-    /^2 error: https:\/\/example\.org\/ is a URL - .*run tributary seed <dir>$/,
-  )
   assert.match(await seed(dir), /^1 error: .* has no chunk-manifest\.json - make one with: tributary manifest /)
   assert.match(await seed(join(dir, 'nowhere')), /^1 error: cannot read .*nowhere \(ENOENT\) - /)
   await writeManifestOf(dir)
@@ -119,5 +70,7 @@ test('wrong use is told with what to do instead', async (t) => {
   assert.match(await seed(dir, '--origin', 'example.org'), /^2 error: .* is not an http: or https: URL - /)
   assert.match(await seed(dir, '--upload-limit', 'much'), /^2 error: much is not a rate - /)
   assert.match(await seed(dir, '--max-peers', '0'), /^2 error: --max-peers 0 is out of range - /)
+  assert.match(await seed(dir, '--peer-upload-limit', '?'), /^2 error: \? is not a rate - /)
+  assert.match(await seed(dir, '--http-port', '80'), /^2 error: --http-port is for an edge - give the URL of the site/)
   assert.match(await seed(dir, '--log-level', 'loud'), /^2 error: --log-level loud is none - /)
 })

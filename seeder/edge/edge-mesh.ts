@@ -1,0 +1,284 @@
+import { ChunkCache } from '../../mesh/chunk-cache.ts'
+import type { SwarmDriver } from '../../mesh/swarm-driver.ts'
+import type { SwarmStatus } from '../../protocol/delivery.ts'
+import type { ChunkSpan } from '../../protocol/geometry.ts'
+import type { IceServer, SwarmManifest } from '../../protocol/manifest.ts'
+import type { ChunkIndex, InfoHash } from '../../protocol/units.ts'
+import { Bell } from '../../supply/bell.ts'
+import { PATIENCE } from '../../supply/patience.ts'
+import type { MeshPeers } from '../../supply/peers.ts'
+import { PeerPort, type PeerPortOptions } from '../peer-port.ts'
+import type { EdgeSwarm } from './edge-swarm.ts'
+
+export interface EdgeMeshOptions extends Omit<PeerPortOptions, 'wake' | 'onAnnounced'> {
+  /** Opens a swarm that somebody asks for. */
+  readonly open: (swarm: SwarmManifest) => Promise<EdgeSwarm>
+  /** What is stored of it. */
+  readonly held: (infoHash: InfoHash) => Promise<readonly ChunkSpan[]>
+  readonly read: (infoHash: InfoHash, chunk: ChunkIndex) => Promise<Uint8Array<ArrayBuffer> | undefined>
+  /** Stored chunks kept in memory for peers, which ask block by block: bytes. */
+  readonly cacheBytes: number
+}
+
+/** A swarm in which nobody reads and nobody is connected goes to sleep after this long. */
+const IDLE_MS = 60_000
+/** Peers are not asked again for a chunk that they failed to bring for this long. */
+const REFUSED_FOR_MS = 5_000
+const MAX_REFUSED = 4096
+
+/** A swarm that trackers know us in. One that sleeps costs a few hundred bytes, and wakes when a peer comes. */
+interface Member {
+  readonly swarm: SwarmManifest
+  /** When it was last asked for here, on the mesh's clock. */
+  askedMs: number
+  /** When it was joined; begins anew when it wakes. */
+  joinedMs: number
+  /** Other peers that the tracker knows; undefined before it has answered. */
+  others: number | undefined
+  waking: Promise<SwarmDriver | undefined> | undefined
+  /** Bytes sent before it last slept. */
+  uploadedBefore: number
+  readonly refusedAt: Map<ChunkIndex, number>
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** An edge among the peers of its site's swarms: what it fetches from them and what they fetch from it. */
+export class EdgeMesh implements MeshPeers {
+  /** Peers that sent a chunk with a wrong hash. */
+  banned = 0
+  readonly #options: EdgeMeshOptions
+  readonly #port: PeerPort
+  readonly #members = new Map<InfoHash, Member>()
+  readonly #cache: ChunkCache
+  readonly #bell = new Bell()
+  #uploadedBefore = 0
+
+  constructor(options: EdgeMeshOptions) {
+    this.#options = options
+    this.#cache = new ChunkCache(options.cacheBytes)
+    this.#port = new PeerPort({
+      ...options,
+      wake: (infoHash) => this.#wake(infoHash),
+      onAnnounced: ({ infoHash, others }) => {
+        const member = this.#members.get(infoHash)
+        if (member) member.others = others
+        this.#bell.ring()
+      },
+    })
+  }
+
+  /** Whether each tracker is connected. */
+  get trackers(): ReadonlyMap<string, boolean> {
+    return this.#port.announcer.trackers
+  }
+
+  /** Bytes that are on their way out. */
+  get buffered(): number {
+    return this.#port.buffered
+  }
+
+  /** Bytes sent, those of swarms that were left included. */
+  get uploaded(): number {
+    return [...this.#members.keys()].reduce((sum, infoHash) => sum + this.uploadedIn(infoHash), this.#uploadedBefore)
+  }
+
+  get infoHashes(): InfoHash[] {
+    return [...this.#members.keys()]
+  }
+
+  uploadedIn(infoHash: InfoHash): number {
+    return (this.#members.get(infoHash)?.uploadedBefore ?? 0) + (this.#port.node.swarm(infoHash)?.swarm.uploaded ?? 0)
+  }
+
+  peersIn(infoHash: InfoHash): number {
+    return this.#port.node.swarm(infoHash)?.swarm.peers ?? 0
+  }
+
+  isAwake(infoHash: InfoHash): boolean {
+    return this.#port.node.swarm(infoHash) !== undefined
+  }
+
+  setTrackers(urls: readonly string[], iceServers: readonly IceServer[]): void {
+    this.#port.useIceServers(iceServers)
+    this.#port.announcer.setTrackers(urls)
+  }
+
+  /** Lets trackers know us in a swarm: whoever wants something of it finds us. */
+  async list(swarm: SwarmManifest): Promise<void> {
+    const { infoHash } = swarm
+    if (this.#members.has(infoHash)) return
+    const nowMs = this.#port.clock.now()
+    this.#members.set(infoHash, {
+      swarm,
+      askedMs: Number.NEGATIVE_INFINITY,
+      joinedMs: nowMs,
+      others: undefined,
+      waking: undefined,
+      uploadedBefore: 0,
+      refusedAt: new Map(),
+    })
+    await this.#announce(infoHash, false)
+  }
+
+  /** Takes part in a swarm from now on: somebody here wants something of it. */
+  async join(swarm: SwarmManifest): Promise<void> {
+    const { infoHash } = swarm
+    await this.list(swarm)
+    const member = this.#members.get(infoHash)
+    if (member === undefined) return
+    member.askedMs = this.#port.clock.now()
+    if (this.isAwake(infoHash)) return
+    await this.#wake(infoHash)
+    await this.#announce(infoHash, true)
+    this.#port.announcer.hurry(infoHash)
+  }
+
+  leave(infoHash: InfoHash): void {
+    this.#uploadedBefore += this.uploadedIn(infoHash)
+    this.#members.delete(infoHash)
+    this.#port.announcer.remove(infoHash)
+    this.#port.node.leave(infoHash)
+  }
+
+  /** These chunks can be served from now on. */
+  async stored(infoHash: InfoHash, chunks: ChunkSpan): Promise<void> {
+    this.#port.node.swarm(infoHash)?.stored(chunks)
+    await this.#announce(infoHash)
+  }
+
+  /** Puts swarms to sleep in which nothing happens. @returns those that sleep, with when they were last asked for */
+  async sweep(isRead: (infoHash: InfoHash) => boolean): Promise<Map<InfoHash, { idleMs: number }>> {
+    const { clock, node, desk } = this.#port
+    const asleep = new Map<InfoHash, { idleMs: number }>()
+    for (const [infoHash, member] of this.#members) {
+      if (this.peersIn(infoHash) > 0 || desk.isConnecting(infoHash) || isRead(infoHash)) member.askedMs = clock.now()
+      const idleMs = clock.now() - member.askedMs
+      if (this.isAwake(infoHash) && idleMs >= IDLE_MS && clock.now() - member.joinedMs >= IDLE_MS) {
+        member.uploadedBefore = this.uploadedIn(infoHash)
+        node.leave(infoHash)
+      }
+      await this.#announce(infoHash, this.isAwake(infoHash) && idleMs < IDLE_MS)
+      if (!this.isAwake(infoHash)) asleep.set(infoHash, { idleMs })
+    }
+    return asleep
+  }
+
+  /** How many others hold a chunk, as far as that is known. */
+  holders(infoHash: InfoHash, chunk: ChunkIndex): number {
+    const available = this.#port.node.swarm(infoHash)?.swarm.available ?? NOTHING
+    return ((available[chunk >>> 3] ?? 0) >>> (7 - (chunk & 7))) & 1
+  }
+
+  /** Meets nobody any more, and sends what it has begun to send. */
+  async retire(graceMs: number): Promise<void> {
+    await this.#port.retire(graceMs)
+  }
+
+  close(): void {
+    this.#uploadedBefore = this.uploaded
+    this.#members.clear()
+    this.#port.close()
+    this.#cache.clear()
+  }
+
+  // What the supply of a swarm asks
+
+  status(infoHash: InfoHash): SwarmStatus | undefined {
+    const member = this.#members.get(infoHash)
+    const swarm = this.#port.node.swarm(infoHash)?.swarm
+    if (member === undefined || swarm === undefined) return undefined
+    const { peers, available, loading, room } = swarm
+    const expected = Math.max(0, Math.min((member.others ?? 0) - peers, room))
+    return { phase: this.#phase(member, peers), peers, available, loading, expected, uploaded: swarm.uploaded }
+  }
+
+  sinceJoinMs(infoHash: InfoHash): number {
+    const member = this.#members.get(infoHash)
+    return member === undefined ? 0 : this.#port.clock.now() - member.joinedMs
+  }
+
+  async fetchChunk(infoHash: InfoHash, chunk: ChunkIndex): Promise<ArrayBuffer | undefined> {
+    return (await this.#port.node.swarm(infoHash)?.fetch(chunk, PATIENCE.peerChunk))?.buffer
+  }
+
+  cancelChunk(infoHash: InfoHash, chunk: ChunkIndex): void {
+    this.#port.node.swarm(infoHash)?.cancel(chunk)
+  }
+
+  loading(infoHash: InfoHash, chunks: readonly ChunkSpan[]): void {
+    this.#port.node.swarm(infoHash)?.loading(chunks)
+  }
+
+  refused(infoHash: InfoHash, chunk: ChunkIndex): void {
+    const refusedAt = this.#members.get(infoHash)?.refusedAt
+    if (refusedAt && refusedAt.size >= MAX_REFUSED) refusedAt.clear()
+    refusedAt?.set(chunk, this.#port.clock.now())
+  }
+
+  wasRefused(infoHash: InfoHash, chunk: ChunkIndex): boolean {
+    const at = this.#members.get(infoHash)?.refusedAt.get(chunk)
+    return at !== undefined && this.#port.clock.now() - at < REFUSED_FOR_MS
+  }
+
+  async change(ms: number): Promise<void> {
+    await this.#bell.next(ms)
+  }
+
+  // Waking
+
+  /** The running swarm, started where it slept; undefined when we take no part in it. */
+  async #wake(infoHash: InfoHash): Promise<SwarmDriver | undefined> {
+    const running = this.#port.node.swarm(infoHash)
+    const member = this.#members.get(infoHash)
+    if (running || member === undefined) return running
+    member.waking ??= this.#start(member).finally(() => {
+      member.waking = undefined
+    })
+    return await member.waking
+  }
+
+  async #start(member: Member): Promise<SwarmDriver | undefined> {
+    const { open, held, read } = this.#options
+    const { infoHash, chunkCount, files } = member.swarm
+    const opened = await open(member.swarm)
+    const spans = await held(infoHash)
+    if (this.#members.get(infoHash) !== member) return undefined
+    member.joinedMs = this.#port.clock.now()
+    this.#port.node.join({
+      infoHash,
+      chunkCount,
+      files,
+      announce: [], // the announcer speaks for all swarms
+      transport: this.#port.transport,
+      held: spans,
+      read: (chunk) => this.#cache.read(`${infoHash}/${chunk}`, () => read(infoHash, chunk)),
+      verify: async (chunk, bytes) => {
+        const isGood = await opened.check(chunk, bytes)
+        if (!isGood) this.banned++
+        return isGood
+      },
+      onStatus: () => this.#bell.ring(),
+    })
+    const driver = this.#port.node.swarm(infoHash)
+    // What was stored while we asked for what is stored.
+    for (const span of await held(infoHash)) driver?.stored(span)
+    return driver
+  }
+
+  /** @param seeks whether we want of others what is missing; as before when absent */
+  async #announce(infoHash: InfoHash, seeks?: boolean): Promise<void> {
+    const held = await this.#options.held(infoHash)
+    const member = this.#members.get(infoHash)
+    if (member === undefined) return
+    const missing = held.reduce((left, { first, after }) => left - (after - first), member.swarm.chunkCount)
+    const uploaded = this.uploadedIn(infoHash)
+    this.#port.announcer.add({ infoHash, missing, uploaded, ...(seeks !== undefined && { seeks }) })
+  }
+
+  #phase({ others }: Member, peers: number): SwarmStatus['phase'] {
+    if (peers > 0) return 'up'
+    if (![...this.trackers.values()].includes(true)) return others === undefined ? 'joining' : 'down'
+    return others === undefined ? 'joining' : 'up'
+  }
+}

@@ -1,0 +1,149 @@
+import { fileOfChunk } from '../../mesh/file-of-chunk.ts'
+import type { ByteSpan, ChunkSpan } from '../../protocol/geometry.ts'
+import type { ManifestFile, SwarmManifest } from '../../protocol/manifest.ts'
+import { HASH_LENGTH, sameHash } from '../../protocol/merkle.ts'
+import { urlOfPath } from '../../protocol/site-path.ts'
+import type { ChunkIndex } from '../../protocol/units.ts'
+import type { RunStore, ValueStore } from '../../store/chunk-store.ts'
+import type { Demand } from '../../supply/demand.ts'
+import { SwarmHashes } from '../../supply/hashes.ts'
+import type { OriginAnswer } from '../../supply/origin.ts'
+import type { Patience } from '../../supply/patience.ts'
+import type { MeshPeers } from '../../supply/peers.ts'
+import type { ChunkSink } from '../../supply/sink.ts'
+import { SpanReader } from '../../supply/span-reader.ts'
+import { Supply } from '../../supply/supply.ts'
+import { SwarmCache } from '../../supply/swarm-cache.ts'
+import { chunkRoot } from '../chunk-root.ts'
+
+export interface EdgeSwarmOptions {
+  readonly swarm: SwarmManifest
+  /** Where the origin has the site, ending in `/`. */
+  readonly siteRoot: string
+  readonly store: RunStore
+  readonly values: ValueStore
+  readonly sink: ChunkSink
+  readonly mesh: MeshPeers
+  readonly patience: Patience
+  /** The origin has another file than the manifest says. */
+  readonly differs: (file: ManifestFile, detail: string) => void
+  /** Work that goes on by itself. */
+  readonly extend: (work: Promise<unknown>) => void
+}
+
+/** Bytes that came in, by whence, and that the store spared. */
+export interface EdgeBytes {
+  origin: number
+  peers: number
+  cache: number
+}
+
+/**
+ * Stands for the version of an answer's head and is like no validator of an origin: so a reader is given nothing that
+ * has not been verified, for what an edge says of its answers is the manifest's word, not the origin's.
+ */
+const VERIFIED_ALONE = 'verified'
+
+/** One swarm as an edge has it: chunks at rest and on their way, and who brings them. */
+export class EdgeSwarm {
+  readonly swarm: SwarmManifest
+  readonly cache: SwarmCache
+  readonly supply: Supply
+  readonly bytes: EdgeBytes = { origin: 0, peers: 0, cache: 0 }
+  readonly #options: EdgeSwarmOptions
+  readonly #hashes: SwarmHashes
+
+  private constructor(options: EdgeSwarmOptions, hashes: SwarmHashes, cache: SwarmCache) {
+    this.swarm = options.swarm
+    this.cache = cache
+    this.#options = options
+    this.#hashes = hashes
+    this.supply = new Supply({
+      cache,
+      mesh: options.mesh,
+      patience: options.patience,
+      received: (bytes) => {
+        this.bytes.origin += bytes
+      },
+      answered: (file, answer) => this.#answered(file, answer),
+      extend: options.extend,
+    })
+  }
+
+  static async open(options: EdgeSwarmOptions): Promise<EdgeSwarm> {
+    const { swarm, siteRoot, store, values, sink, patience, differs } = options
+    const hashes = new SwarmHashes(swarm, siteRoot, values)
+    const cache = await SwarmCache.open({
+      swarm,
+      store,
+      isNew: false,
+      patience,
+      verifier: async () => verifierFor(await hashes.bytes()),
+      verified: (_, file, chunk, slot) => {
+        if (slot.source === 'peers') opened.bytes.peers += slot.length
+        sink.add({ swarm: swarm.infoHash, chunk, bytes: slot.bytes, chunkSize: file.chunkSize })
+      },
+      mismatched: (_, file, chunk) => differs(file, `chunk ${chunk} does not match its hash`),
+    })
+    const opened: EdgeSwarm = new EdgeSwarm(options, hashes, cache)
+    return opened
+  }
+
+  /** chunkCount x 32 bytes. @throws when they cannot be had */
+  hashes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#hashes.bytes()
+  }
+
+  /** Whether these are a chunk's bytes. @throws when the hashes cannot be had */
+  async check(chunk: ChunkIndex, bytes: Uint8Array): Promise<boolean> {
+    const file = fileOfChunk(this.swarm.files, chunk)
+    return file !== undefined && isChunk(await this.hashes(), file, chunk, bytes)
+  }
+
+  /** Reads part of a file: verified bytes alone. Close it when done. */
+  read(file: ManifestFile, { start, end }: ByteSpan): { next: SpanReader['next']; close: () => void } {
+    const { cache, supply } = this
+    const demand: Demand = {
+      file,
+      access: { url: urlOfPath(file.path, this.#options.siteRoot), credentials: 'omit' },
+      media: false,
+      begin: start,
+      position: start,
+      readMs: Date.now(),
+      end,
+      slackMs: () => undefined,
+    }
+    supply.demands.add(demand)
+    if (cache.heldUntil(file, start, end) < end) supply.ahead(demand)
+    const served = (bytes: number) => {
+      this.bytes.cache += bytes
+    }
+    const reader = new SpanReader({ cache, supply, demand, end, version: VERIFIED_ALONE, served })
+    return { next: () => reader.next(), close: () => supply.leave(demand) }
+  }
+
+  /** These chunks rest in the store now. */
+  stored(chunks: ChunkSpan): void {
+    this.cache.stored(chunks)
+  }
+
+  #answered(file: ManifestFile, answer: OriginAnswer): void {
+    if (answer.kind === 'other') this.#options.differs(file, answer.detail)
+  }
+}
+
+function verifierFor(hashes: Uint8Array) {
+  return async (file: ManifestFile | { size: number; chunkSize: number }, chunk: ChunkIndex, bytes: Uint8Array) =>
+    isChunk(hashes, file, chunk, bytes)
+}
+
+/** Node hashes at once faster than it hands blocks to another thread. */
+function isChunk(
+  hashes: Uint8Array,
+  { size, chunkSize }: { size: number; chunkSize: number },
+  chunk: ChunkIndex,
+  bytes: Uint8Array,
+): boolean {
+  const expected = hashes.subarray(chunk * HASH_LENGTH, (chunk + 1) * HASH_LENGTH)
+  return sameHash(chunkRoot(bytes, size, chunkSize), expected)
+}
