@@ -220,10 +220,10 @@ export class Signalling {
       this.#announce(undefined, made)
   }
 
+  /** While somebody is missing: the tracker passes offers on at random, and whoever is connected already ignores them. */
   #offersWorthMaking(): number {
-    const { swarm } = this.#options.driver
-    const unmet = this.#known - swarm.peers - this.#connecting.size
-    return Math.max(0, Math.min(unmet, this.#room - this.#pending.size, MAX_OFFERS))
+    const isComplete = this.#known <= this.#options.driver.swarm.peers + this.#connecting.size
+    return isComplete ? 0 : Math.max(0, Math.min(this.#known, this.#room - this.#pending.size, MAX_OFFERS))
   }
 
   get #room(): number {
