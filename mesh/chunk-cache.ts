@@ -9,7 +9,10 @@ export class ChunkCache {
     this.#capacity = capacity
   }
 
-  read(key: string, load: () => Promise<Uint8Array<ArrayBuffer> | undefined>): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  read(
+    key: string,
+    load: () => Promise<Uint8Array<ArrayBuffer> | undefined>,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const known = this.#entries.get(key)
     if (known) {
       // Map order is the order of use.

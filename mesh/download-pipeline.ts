@@ -10,6 +10,8 @@ const LEAST_REQUESTS = 4
 export const MOST_REQUESTS = 250
 /** Requests ahead of the measured round trip: what a busy sender needs to never run dry. */
 const AHEAD_MS = 200
+/** Withdrawn requests remembered: peers without BEP 6 never answer them. */
+const MOST_WITHDRAWN = 1024
 const BLOCKS_PER_CHUNK = MAX_CHUNK_SIZE / BLOCK_SIZE
 /** Unasked bytes that a peer may send, beyond those of requests it may have served before our cancel reached it. */
 const UNASKED_ALLOWANCE = 256 * KiB
@@ -33,6 +35,11 @@ export class DownloadPipeline {
   readonly #tasks: Task[] = []
   /** Block key to the time of its request. */
   readonly #outstanding = new Map<number, number>()
+  /**
+   * Requests taken back that the peer will still answer (BEP 6), and how often: such an answer is none to a newer request
+   * for the same block.
+   */
+  readonly #withdrawn = new Map<number, number>()
   readonly #rate = new RateMeter()
   #mostRequests = MOST_REQUESTS
   #roundTripMs: number | undefined
@@ -103,6 +110,7 @@ export class DownloadPipeline {
    */
   accept(chunk: ChunkIndex, offset: number, length: number, nowMs: number): boolean | undefined {
     const askedAt = this.#outstanding.get(keyOf(chunk, offset))
+    this.#isOld(keyOf(chunk, offset))
     this.#quietSinceMs = nowMs
     if (askedAt === undefined) {
       this.#unasked -= length
@@ -116,17 +124,20 @@ export class DownloadPipeline {
     return true
   }
 
-  /** The peer will not answer one request. @returns whether it was asked for */
+  /** The peer will not answer one request. @returns whether it still was to */
   refused(chunk: ChunkIndex, offset: number, nowMs: number): boolean {
-    const wasAsked = this.#outstanding.delete(keyOf(chunk, offset))
-    if (this.#outstanding.size === 0) this.#rate.pause(nowMs)
-    return wasAsked
+    const key = keyOf(chunk, offset)
+    return !this.#isOld(key) && this.#forget(key, nowMs)
   }
 
   /** Takes one request back. @returns whether it was under way: to be cancelled */
   withdraw(chunk: ChunkIndex, offset: number, nowMs: number): boolean {
-    if (!this.refused(chunk, offset, nowMs)) return false
+    const key = keyOf(chunk, offset)
+    if (!this.#forget(key, nowMs)) return false
     this.#unasked += BLOCK_SIZE // may be on its way already
+    this.#withdrawn.set(key, (this.#withdrawn.get(key) ?? 0) + 1)
+    const [oldest] = this.#withdrawn.keys()
+    if (this.#withdrawn.size > MOST_WITHDRAWN && oldest !== undefined) this.#withdrawn.delete(oldest)
     return true
   }
 
@@ -143,8 +154,24 @@ export class DownloadPipeline {
   clear(nowMs: number): void {
     this.#unasked += this.#outstanding.size * BLOCK_SIZE
     this.#outstanding.clear()
+    this.#withdrawn.clear()
     this.#tasks.length = 0
     this.#rate.pause(nowMs)
+  }
+
+  #forget(key: number, nowMs: number): boolean {
+    const wasAsked = this.#outstanding.delete(key)
+    if (this.#outstanding.size === 0) this.#rate.pause(nowMs)
+    return wasAsked
+  }
+
+  /** Whether an answer is to a request that was taken back. */
+  #isOld(key: number): boolean {
+    const count = this.#withdrawn.get(key)
+    if (count === undefined) return false
+    if (count > 1) this.#withdrawn.set(key, count - 1)
+    else this.#withdrawn.delete(key)
+    return true
   }
 
   /** Bandwidth-delay product in blocks. The smallest round trip seen is the one without our own queue in it. */

@@ -2,7 +2,8 @@
 
 export { ChunkCache } from './chunk-cache.ts'
 export type { Clock } from './clock.ts'
-export { MeshNode, type MeshNodeOptions, type MeshStatus, type SwarmMembership } from './mesh-node.ts'
+export { type BlockProofs, MeshNode, type MeshNodeOptions, type MeshStatus, type SwarmMembership } from './mesh-node.ts'
 export { type CreatePeer, GATHER_MS, peerTransport, type StreamPeer } from './peer-transport.ts'
-export type { ReadChunk, VerifyChunk } from './swarm-driver.ts'
+export type { Digest, ReadChunk, VerifyChunk } from './swarm-driver.ts'
+export type { TreeHashes } from './swarm-trees.ts'
 export type { Link, LinkEvents, Negotiation, Offer, OpenSocket, Transport } from './transport.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type TestContext, test } from 'node:test'
@@ -7,7 +7,8 @@ import wrtc from '@roamhq/wrtc'
 import SimplePeer from 'simple-peer'
 import { WebSocket } from 'ws'
 import { Tracker } from '../manifest-tool/serve/tracker.ts'
-import { type ChunkIndex, KiB } from '../protocol/units.ts'
+import { blocksOf, merkleRoot } from '../protocol/merkle.ts'
+import { BLOCK_SIZE, type ChunkIndex, KiB } from '../protocol/units.ts'
 import { contentOf, INFO_HASH } from '../test/harness/virtual-mesh.ts'
 import type { Clock } from './clock.ts'
 import { MeshNode, type MeshStatus } from './mesh-node.ts'
@@ -19,6 +20,13 @@ import type { OpenSocket } from './transport.ts'
 const CHUNK = 256 * KiB
 const COUNT = 8
 const files = [{ size: COUNT * CHUNK, firstChunk: 0 as ChunkIndex, chunkSize: CHUNK }]
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
+const chunkHashes = Buffer.concat(
+  Array.from({ length: COUNT }, (_, chunk) =>
+    merkleRoot(blocksOf(contentOf(chunk, CHUNK)).map(sha256), CHUNK / BLOCK_SIZE, sha256),
+  ),
+)
+const proofs = { chunkHashes, sha256, digest: async (block: Uint8Array) => sha256(block) }
 const ALL = { first: 0 as ChunkIndex, after: COUNT as ChunkIndex }
 
 const clock: Clock = {
@@ -63,9 +71,14 @@ interface Visitor {
   status(accept: (status: MeshStatus) => boolean): Promise<MeshStatus>
 }
 
-function join(t: TestContext, announce: string, content?: (chunk: number) => Uint8Array<ArrayBuffer>): Visitor {
+function join(
+  t: TestContext,
+  announce: string,
+  content?: (chunk: number) => Uint8Array<ArrayBuffer>,
+  uploadLimit = Number.POSITIVE_INFINITY,
+): Visitor {
   const options = { clock, randomBytes: (length: number) => randomBytes(length), openSocket, sharing: true }
-  const node = new MeshNode({ ...options, uploadLimit: Number.POSITIVE_INFINITY })
+  const node = new MeshNode({ ...options, uploadLimit })
   const waiting = new Set<(status: MeshStatus) => void>()
   let last = node.join({
     infoHash: INFO_HASH,
@@ -80,6 +93,7 @@ function join(t: TestContext, announce: string, content?: (chunk: number) => Uin
     held: content ? [ALL] : [],
     read: async (chunk) => content?.(chunk),
     verify: async (chunk, bytes) => Buffer.from(bytes).equals(contentOf(chunk, CHUNK)),
+    proofs,
     onStatus: (status) => {
       last = status
       for (const check of waiting) check(status)
@@ -125,6 +139,19 @@ test('a visitor that lies is banned, and another brings the chunk', { timeout: 6
   join(t, announce, good)
   assert.deepEqual(await chunk, good(0))
   assert.equal(victim.node.swarm(INFO_HASH)?.swarm.welcomes(liar.node.peerId), false)
+})
+
+test('two visitors bring one chunk together, block by block', { timeout: 60_000 }, async (t) => {
+  const announce = await openTracker(t)
+  const holders = [join(t, announce, good, CHUNK / 4), join(t, announce, good, CHUNK / 4)]
+  const third = join(t, announce)
+  await third.status((status) => status.peers === 2 && hasAll(status))
+  assert.deepEqual(await third.fetch(0), good(0))
+  const given = holders.map(({ node }) => node.swarm(INFO_HASH)?.swarm.uploaded ?? 0)
+  assert.ok(
+    given.every((bytes) => bytes > CHUNK / 8),
+    given.join(' '),
+  )
 })
 
 test('who leaves is gone from the swarm of the others', { timeout: 60_000 }, async (t) => {

@@ -5,7 +5,8 @@ import type { PeerId } from '../protocol/wire/handshake.ts'
 import type { Clock } from './clock.ts'
 import { fileOfChunk } from './file-of-chunk.ts'
 import { Signalling, type SignallingPhase } from './signalling.ts'
-import { type ReadChunk, SwarmDriver, type VerifyChunk } from './swarm-driver.ts'
+import { type Digest, type ReadChunk, SwarmDriver, type VerifyChunk } from './swarm-driver.ts'
+import { SwarmTrees, type TreeHashes } from './swarm-trees.ts'
 import type { OfferId } from './tracker-messages.ts'
 import { TrackerPool } from './tracker-pool.ts'
 import type { OpenSocket, Transport } from './transport.ts'
@@ -38,7 +39,15 @@ export interface SwarmMembership {
   readonly held: readonly ChunkSpan[]
   readonly read: ReadChunk
   readonly verify: VerifyChunk
+  /** With these, blocks are proven one by one: several peers bring one chunk, and peers are given our hashes. */
+  readonly proofs?: BlockProofs
   readonly onStatus: (status: MeshStatus) => void
+}
+
+/** What it takes to prove single blocks (BEP 52). */
+export interface BlockProofs extends TreeHashes {
+  /** For blocks, of which there are many: here the fastest hash counts, even if it answers later. */
+  readonly digest: Digest
 }
 
 export interface MeshStatus {
@@ -146,7 +155,8 @@ export class MeshNode {
     this.#pool.close()
   }
 
-  #driverFor({ infoHash, chunkCount, files, read, verify }: SwarmMembership, onStatus: () => void): SwarmDriver {
+  #driverFor(membership: SwarmMembership, onStatus: () => void): SwarmDriver {
+    const { infoHash, chunkCount, files, read, verify, proofs } = membership
     const { clock, maxPeers, uploadSlots } = this.#options
     return new SwarmDriver({
       infoHash,
@@ -154,6 +164,7 @@ export class MeshNode {
       chunkCount,
       lengthOf: (chunk) => lengthOfChunk(files, chunk),
       chunkSize: files[0]?.chunkSize ?? 0,
+      ...(proofs && { trees: new SwarmTrees(files, proofs), digest: proofs.digest }),
       random: () => this.#random(),
       sharing: this.#sharing,
       uploadShare: this.#budget.share(),

@@ -21,12 +21,14 @@ export interface SwarmDriverOptions extends Omit<SwarmOptions, 'nowMs'> {
   readonly verify: VerifyChunk
   /** Needed with `trees`. */
   readonly digest?: Digest
+  /** More of a chunk that is fetched is good: its beginning, a view until the chunk is delivered. */
+  readonly onProgress?: (chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>) => void
   /** Peers, what they hold or load, or `uploaded` changed; at most one call every STATUS_MS. */
   readonly onStatus: () => void
 }
 
 const TICK_MS = 250
-const STATUS_MS = 100
+const STATUS_MS = 50
 /** Changes come in groups: the first waits this long for the rest. */
 const GROUP_MS = 10
 
@@ -150,7 +152,8 @@ export class SwarmDriver {
         void this.#hashBlock(effect.id, effect.chunk, effect.bytes)
         return
       case 'progress':
-        return // Nobody here can use a part.
+        this.#options.onProgress?.(effect.chunk, effect.bytes)
+        return
       case 'deliver':
         this.#settle(effect.chunk, effect.bytes)
         return

@@ -7,7 +7,7 @@ import { type HashSpan, MAX_HASHES } from '../protocol/wire/messages.ts'
 import { fileOfChunk } from './file-of-chunk.ts'
 
 /** What it takes to check single blocks. */
-export interface SwarmHashes {
+export interface TreeHashes {
   /** The swarm's chunk hashes, 32 bytes each. */
   readonly chunkHashes: Uint8Array
   /** For the nodes of the trees, which are small. */
@@ -25,12 +25,12 @@ interface FileOfSwarm {
 /** The hash trees of a swarm's files, each built when it is first needed. */
 export class SwarmTrees {
   readonly #files: readonly Placement[]
-  readonly #hashes: SwarmHashes
+  readonly #hashes: TreeHashes
   readonly #trees = new Map<Placement, FileTree>()
   #byRoot: Map<string, Placement> | undefined
 
   /** @param files in order of their chunks, without gaps */
-  constructor(files: readonly Placement[], hashes: SwarmHashes) {
+  constructor(files: readonly Placement[], hashes: TreeHashes) {
     this.#files = files
     this.#hashes = hashes
   }

@@ -7,7 +7,7 @@ import { type ChunkIndex, type InfoHash, MiB } from '../protocol/units.ts'
 import type { MergingStore } from '../store/chunk-store.ts'
 import { openMergingIndexedDb } from '../store/indexeddb-merge.ts'
 import { browserClock, browserTransport, openWebSocket } from './browser-transport.ts'
-import { chunkVerifier } from './chunk-verifier.ts'
+import { blockProofs, chunkVerifier } from './chunk-verifier.ts'
 import type { Mesh, MeshOptions } from './lazy-mesh.ts'
 import { Tidier } from './tidy.ts'
 
@@ -46,7 +46,7 @@ class PageMesh implements Mesh {
     this.#files.set(infoHash, ticket.files)
     const known = this.#node.status(infoHash)
     if (known) return known
-    const held = await this.#held(infoHash)
+    const [held, proofs] = await Promise.all([this.#held(infoHash), blockProofs(ticket)])
     this.#tidier.touched(infoHash, ticket.files) // what an earlier visit left in small records
     return this.#node.join({
       infoHash,
@@ -57,6 +57,7 @@ class PageMesh implements Mesh {
       held,
       read: (chunk) => this.#read(infoHash, chunk),
       verify: chunkVerifier(ticket),
+      ...(proofs && { proofs }),
       onStatus: (status) => this.#options.onStatus(infoHash, status),
     })
   }
@@ -71,11 +72,23 @@ class PageMesh implements Mesh {
     chunk,
     deadlineMs,
   }: Parameters<Mesh['fetchChunk']>[0]): Promise<ArrayBuffer | undefined> {
-    return (await this.#node.swarm(infoHash)?.fetch(chunk, deadlineMs))?.buffer
+    const bytes = await this.#node.swarm(infoHash)?.fetch(chunk, deadlineMs)
+    // The worker gets the bytes themselves; it stores them in its own time.
+    if (bytes) this.#hold(infoHash, chunk, bytes.slice())
+    return bytes?.buffer
   }
 
   async cancelChunk(infoHash: InfoHash, chunk: ChunkIndex): Promise<void> {
     this.#node.swarm(infoHash)?.cancel(chunk)
+  }
+
+  async hold(infoHash: InfoHash, chunk: ChunkIndex, bytes: ArrayBuffer): Promise<void> {
+    this.#hold(infoHash, chunk, new Uint8Array(bytes))
+  }
+
+  #hold(infoHash: InfoHash, chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>): void {
+    void this.#cache.read(keyOf(infoHash, chunk), async () => bytes)
+    this.#node.swarm(infoHash)?.stored({ first: chunk, after: (chunk + 1) as ChunkIndex })
   }
 
   async stored(infoHash: InfoHash, chunks: ChunkSpan): Promise<void> {
@@ -113,7 +126,7 @@ class PageMesh implements Mesh {
   }
 
   #read(infoHash: InfoHash, chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return this.#cache.read(`${infoHash}/${chunk}`, async () => {
+    return this.#cache.read(keyOf(infoHash, chunk), async () => {
       const store = await this.#open()
       return store && withDeadline(store.read(infoHash, chunk), STORE_MS)
     })
@@ -126,4 +139,8 @@ class PageMesh implements Mesh {
     })
     return this.#store
   }
+}
+
+function keyOf(infoHash: InfoHash, chunk: ChunkIndex): string {
+  return `${infoHash}/${chunk}`
 }

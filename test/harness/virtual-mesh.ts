@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto'
 import type { Clock } from '../../mesh/clock.ts'
 import { SwarmDriver, type SwarmDriverOptions } from '../../mesh/swarm-driver.ts'
+import { SwarmTrees } from '../../mesh/swarm-trees.ts'
 import type { Link, LinkEvents } from '../../mesh/transport.ts'
+import { blocksOf, HASH_LENGTH, leafWidth, merkleRoot } from '../../protocol/merkle.ts'
 import { type ChunkIndex, type InfoHash, KiB } from '../../protocol/units.ts'
 import type { PeerId } from '../../protocol/wire/handshake.ts'
 
@@ -154,35 +157,63 @@ export function peerId(number: number): PeerId {
   return number.toString(16).padStart(40, '0') as PeerId
 }
 
-/** Bytes that differ from chunk to chunk. */
+/** Bytes that differ from chunk to chunk, and from block to block. */
 export function contentOf(chunk: number, length = CHUNK_SIZE): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length }, (_, i) => (chunk * 31 + i * 7 + (i >> 8)) & 0xff)
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = chunk * 31 + i * 7 + (i >> 8) + (i >> 14) * 3
+  return bytes
 }
+
+/** Bytes of a swarm's last chunk. */
+export const LAST_LENGTH = 1000
+
+const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest())
+
+/** The hash trees of such a swarm: one file, of which each chunk is `contentOf` itself. */
+export function treesOf(chunkCount: number, chunkSize: number, hash = sha256): SwarmTrees {
+  const size = (chunkCount - 1) * chunkSize + LAST_LENGTH
+  const chunkHashes = new Uint8Array(chunkCount * HASH_LENGTH)
+  for (let chunk = 0; chunk < chunkCount; chunk++) {
+    const bytes = contentOf(chunk, chunk === chunkCount - 1 ? LAST_LENGTH : chunkSize)
+    const root = merkleRoot(blocksOf(bytes).map(sha256), leafWidth(size, chunkSize), sha256)
+    chunkHashes.set(root, chunk * HASH_LENGTH)
+  }
+  return new SwarmTrees([{ size, firstChunk: 0 as ChunkIndex, chunkSize }], { chunkHashes, sha256: hash })
+}
+
+type VirtualOptions = Partial<SwarmDriverOptions> & { chunkCount: number; chunkSize?: number }
 
 /** A swarm of `chunkCount` chunks, the last of them short, that knows its content by heart. */
 export class VirtualPeer {
   readonly id: PeerId
   readonly driver: SwarmDriver
+  /** Chunks that were read from its store. */
+  reads = 0
   readonly #held = new Set<number>()
   readonly #chunkCount: number
 
-  constructor(clock: Clock, number: number, options: Partial<SwarmDriverOptions> & { chunkCount: number }) {
+  constructor(clock: Clock, number: number, options: VirtualOptions) {
     this.id = peerId(number)
-    this.#chunkCount = options.chunkCount
+    const { chunkCount, chunkSize = CHUNK_SIZE } = options
+    this.#chunkCount = chunkCount
     let seed = number
-    const lengthOf = (chunk: ChunkIndex) => (chunk === options.chunkCount - 1 ? 1000 : CHUNK_SIZE)
+    const lengthOf = (chunk: ChunkIndex) => (chunk === chunkCount - 1 ? LAST_LENGTH : chunkSize)
     this.driver = new SwarmDriver({
       infoHash: INFO_HASH,
       peerId: this.id,
       lengthOf,
-      chunkSize: CHUNK_SIZE,
+      chunkSize,
       random: () => {
         seed = (seed * 48271 + 11) % 0x7fffffff
         return seed / 0x7fffffff
       },
       clock,
-      read: async (chunk) => (this.#held.has(chunk) ? contentOf(chunk, lengthOf(chunk)) : undefined),
+      read: async (chunk) => {
+        this.reads++
+        return this.#held.has(chunk) ? contentOf(chunk, lengthOf(chunk)) : undefined
+      },
       verify: async (chunk, bytes) => Buffer.from(bytes).equals(contentOf(chunk, lengthOf(chunk))),
+      digest: async (bytes) => sha256(bytes),
       onStatus: () => undefined,
       ...options,
     })
