@@ -98,6 +98,10 @@ export class LazyMesh implements MeshHost {
     await (await this.#load(false))?.cancelChunk(infoHash, chunk)
   }
 
+  async hold(infoHash: InfoHash, chunk: ChunkIndex, bytes: ArrayBuffer): Promise<void> {
+    await (await this.#load(false))?.hold(infoHash, chunk, bytes)
+  }
+
   async stored(infoHash: InfoHash, chunks: ChunkSpan): Promise<void> {
     await (await this.#load(false))?.stored(infoHash, chunks)
   }

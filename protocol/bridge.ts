@@ -52,6 +52,8 @@ export interface MeshHost {
   fetchChunk(request: ChunkRequest): Promise<ArrayBuffer | undefined>
   /** The worker no longer wants a chunk: its fetchChunk resolves with undefined. */
   cancelChunk(infoHash: InfoHash, chunk: ChunkIndex): Promise<void>
+  /** A chunk that the worker has verified, transferred: announce it, and serve it from memory until it is in the store. */
+  hold(infoHash: InfoHash, chunk: ChunkIndex, bytes: ArrayBuffer): Promise<void>
   /** These chunks are in the store now: announce and serve them. */
   stored(infoHash: InfoHash, chunks: ChunkSpan): Promise<void>
   /** These chunks are on their way from the origin, and no others: peers are told, so that they fetch different ones. */

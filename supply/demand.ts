@@ -18,6 +18,8 @@ export interface Demand {
   readonly begin: number
   /** First byte that the reader has not had. */
   position: number
+  /** When it had a byte last, or began (Date.now()). */
+  readMs: number
   /** End of what it reads; of the whole file for a media element, which asks again. */
   readonly end: number
   /** How long a media element can go on playing without more; undefined while nothing is known. */
@@ -60,6 +62,7 @@ export class Demands {
   /** The reader has had everything up to `position`. */
   advance(demand: Demand, position: number): void {
     demand.position = position
+    demand.readMs = Date.now()
     this.#bell.ring()
   }
 

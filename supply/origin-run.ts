@@ -1,5 +1,5 @@
 import { withDeadline } from '../protocol/deadline.ts'
-import { type ByteSpan, bytesOfChunk } from '../protocol/geometry.ts'
+import { type ByteSpan, bytesOfChunk, type ChunkSpan, chunksCovering } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
 import { Bell } from './bell.ts'
@@ -19,6 +19,8 @@ export interface OriginRunOptions {
   readonly span: ByteSpan
   /** Where the run stops though `body` has more. */
   readonly end: number
+  /** Whether the origin can be asked for what the run leaves out. */
+  readonly answersRanges: boolean
   /** Undefined: the body is read as fast as it comes, for somebody else paces it. */
   readonly demands: Demands | undefined
   /** The version that the bytes belong to. */
@@ -37,7 +39,7 @@ export class OriginRun {
   #slot: ChunkSlot | undefined
   #chunk: ChunkIndex
   #stopped = false
-  readonly #begunAt = Date.now()
+  #end: number
   /** Settles when all chunks that came whole are verified. */
   #checked: Promise<unknown> = Promise.resolve()
   /** Settles when the run is over; never rejects. */
@@ -46,6 +48,7 @@ export class OriginRun {
   constructor(options: OriginRunOptions) {
     this.#options = options
     this.#position = options.span.start
+    this.#end = Math.min(options.end, options.span.end)
     this.#chunk = this.#chunkAt(options.span.start)
     this.#reader = options.body.getReader()
     this.done = this.#run().then(() => this.#checked)
@@ -61,12 +64,12 @@ export class OriginRun {
   }
 
   get end(): number {
-    return Math.min(this.#options.end, this.#options.span.end)
+    return this.#end
   }
 
-  /** How fast bytes have come, a reader's pauses included. */
-  get bytesPerMs(): number {
-    return (this.#position - this.#options.span.start) / Math.max(1, Date.now() - this.#begunAt)
+  /** Chunks that came, and will. */
+  get chunks(): ChunkSpan {
+    return chunksCovering(this.file, { start: this.#options.span.start, end: this.#end })
   }
 
   get stopped(): boolean {
@@ -83,6 +86,14 @@ export class OriginRun {
     return (
       !this.#stopped && position < this.end && position >= this.#position && position - this.#position <= BEHIND_BYTES
     )
+  }
+
+  /** Ends a paced run `bytes` after its start, or with the chunk it is at, if the origin can be asked for the rest. */
+  shorten(bytes: number): void {
+    const { file, answersRanges, demands, span } = this.#options
+    if (!answersRanges || !demands) return
+    const last = this.#chunkAt(Math.max(this.#position, span.start + bytes - 1))
+    this.#end = Math.min(this.#end, bytesOfChunk(file, last).end)
   }
 
   /** Ends the run; a chunk that is not whole is lost. */

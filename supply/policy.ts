@@ -9,14 +9,29 @@ const URGENT_BYTES = 1 * MiB
 /** With peers at hand the origin need only bridge the time until their first chunks are here. */
 export const BRIDGE_BYTES = 512 * KiB
 
+/** A download begins with this much from the origin, whoever has it. */
+export const START_BYTES = 128 * KiB
+
 /** How long after joining a first peer is waited for, by media elements that have enough to play meanwhile. */
 export const JOIN_PATIENCE_MS = 3_000
 
 /** With less than this to play, a media element is served by the origin: its answer comes within a round trip. */
 const URGENT_SLACK_MS = 400
 
+/** With more than this to play, a media element leaves to others what one of a crowd is sure to fetch. */
+const CALM_SLACK_MS = 2_000
+
 /** A media element reports within this time of its first bytes. */
 const REPORT_MS = 300
+
+/** So long one of a crowd waits for its next byte, while it fetches from the origin what others will want of it. */
+const CROWD_PATIENCE_MS = 750
+
+/** So long it waits for what another is fetching. */
+const LOADING_PATIENCE_MS = 2_000
+
+/** Who waits looks again after this long at the latest. */
+const LOOK_MS = 100
 
 /** Who may bring a chunk, as far as one reader is concerned. */
 export type Supplier =
@@ -26,16 +41,19 @@ export type Supplier =
 
 const ORIGIN: Supplier = { kind: 'origin' }
 const PEERS: Supplier = { kind: 'peers' }
+const LOOK: Supplier = { kind: 'wait', ms: LOOK_MS }
 
 /** What the worker knows of the mesh for one swarm. */
 export interface MeshView {
   readonly status: SwarmStatus | undefined
   /** Milliseconds since the swarm was asked for. */
   readonly sinceJoinMs: number
-  /** Whether peers were asked for this chunk a short time ago, in vain. */
-  readonly refused: boolean
+  /** Whether peers were asked for a chunk a short time ago, in vain. */
+  readonly refused: (chunk: ChunkIndex) => boolean
   /** Whether a reader has lately waited in vain for a chunk of theirs. */
   readonly late: boolean
+  /** How fast peers have been of late, as a multiple of the origin; undefined while it is too early to tell. */
+  readonly speed: number | undefined
 }
 
 export interface Need {
@@ -45,17 +63,40 @@ export interface Need {
   readonly distance: number
   /** Milliseconds that a media element can go on playing; undefined while nothing is known. */
   readonly slackMs: number | undefined
+  /** Milliseconds since the reader had its last byte. */
+  readonly waitedMs: number
+  /** From 0 to less than 1, drawn for this decision: all of a crowd should not lose patience at once. */
+  readonly dice: number
 }
 
 /** Decides who brings a chunk that a reader needs now. */
 export function supplierFor(need: Need, mesh: MeshView): Supplier {
-  if (!need.media || need.distance < BRIDGE_BYTES) return ORIGIN
-  if (peersHold(need.chunk, mesh)) {
-    const risky = mesh.late || need.distance >= URGENT_BYTES
-    return isUrgent(need.slackMs) && risky ? ORIGIN : PEERS
-  }
-  if (need.distance < URGENT_BYTES) return ORIGIN
-  return isJoining(mesh) ? whileJoining(need.slackMs, mesh) : ORIGIN
+  if (need.distance < (need.media ? BRIDGE_BYTES : START_BYTES)) return ORIGIN
+  if (peersHold(need.chunk, mesh)) return fromHolders(need, mesh) ? PEERS : ORIGIN
+  if (need.media && need.distance < URGENT_BYTES) return ORIGIN
+  if (isCrowd(mesh)) return inCrowd(need, mesh) ? LOOK : ORIGIN
+  return need.media && isJoining(mesh) ? whileJoining(need.slackMs, mesh) : ORIGIN
+}
+
+/** Whether peers are asked for what they hold: unless time is short, or the origin has shown to be the faster one. */
+function fromHolders({ media, distance, slackMs }: Need, mesh: MeshView): boolean {
+  if (!media) return !mesh.late && !isSlow(mesh)
+  return !isUrgent(slackMs) || !(mesh.late || distance >= URGENT_BYTES)
+}
+
+/** Whether peers are so much slower than the origin that nobody should wait for them. */
+export function isSlow({ speed }: MeshView): boolean {
+  return speed !== undefined && speed < SLOW_SPEED
+}
+
+const SLOW_SPEED = 0.4
+
+/** Whether a reader waits for what no peer holds yet: one of them fetches it, or it fetches something else for them. */
+function inCrowd({ chunk, media, slackMs, waitedMs, dice }: Need, mesh: MeshView): boolean {
+  const isLoading = hasBit(mesh.status?.loading, chunk)
+  const leastMs = isLoading ? 2 * URGENT_SLACK_MS : CALM_SLACK_MS
+  if (media && (slackMs ?? 0) < leastMs) return false
+  return waitedMs < (isLoading ? LOADING_PATIENCE_MS : CROWD_PATIENCE_MS * (1 + dice))
 }
 
 /** Whether playback would run dry before a peer could be found out to be slow. */
@@ -72,9 +113,23 @@ function whileJoining(slackMs: number | undefined, mesh: MeshView): Supplier {
 }
 
 /** Whether a connected peer would send the chunk, and did not fail to a moment ago. */
-export function peersHold(chunk: ChunkIndex, mesh: MeshView): boolean {
-  if (!mesh.status || mesh.status.phase === 'down' || mesh.refused) return false
-  return ((mesh.status.available[chunk >>> 3] ?? 0) & (0x80 >>> (chunk & 7))) !== 0
+export function peersHold(chunk: ChunkIndex, { status, refused }: MeshView): boolean {
+  return status !== undefined && status.phase !== 'down' && hasBit(status.available, chunk) && !refused(chunk)
+}
+
+/** Whether the chunk is, or will be, among what peers hold. */
+export function isTheirs(chunk: ChunkIndex, mesh: MeshView): boolean {
+  return peersHold(chunk, mesh) || hasBit(mesh.status?.loading, chunk)
+}
+
+function hasBit(bits: Uint8Array | undefined, chunk: ChunkIndex): boolean {
+  return ((bits?.[chunk >>> 3] ?? 0) & (0x80 >>> (chunk & 7))) !== 0
+}
+
+/** Whether others are about who will want what we fetch: connected, or on their way for a short time. */
+export function isCrowd(mesh: MeshView): boolean {
+  if (!mesh.status || mesh.status.phase === 'down') return false
+  return mesh.status.peers > 0 || (mesh.status.expected > 0 && mesh.sinceJoinMs < JOIN_PATIENCE_MS)
 }
 
 /** Whether a first peer may yet connect. The tracker's word comes earlier, and does not say so. */
@@ -83,15 +138,10 @@ function isJoining(mesh: MeshView): boolean {
   return mesh.sinceJoinMs < JOIN_PATIENCE_MS
 }
 
-/** Whether peers may yet take part: then origin requests are kept short, so that few bytes come twice. */
-export function peersMayHelp(mesh: MeshView): boolean {
-  return (mesh.status?.peers ?? 0) > 0 || isJoining(mesh)
-}
-
 /** The most bytes that one origin request asks for. @param bytesPerMs how fast the origin was of late */
 export function originSpan(media: boolean, mesh: MeshView, bytesPerMs: number): number {
-  const shared = media || (mesh.status?.peers ?? 0) > 0
-  return Math.min(MAX_SPAN_BYTES, Math.max(leastSpan(media, mesh), shared ? 0 : bytesPerMs * SPAN_MS))
+  if (isCrowd(mesh) && !media) return stretchBytes(bytesPerMs)
+  return Math.min(MAX_SPAN_BYTES, Math.max(leastSpan(media, mesh), media ? 0 : bytesPerMs * SPAN_MS))
 }
 
 /** Alone, a download asks for this much time's worth, so that asking again and again costs a fast origin nothing. */
@@ -99,20 +149,34 @@ const SPAN_MS = 500
 const MAX_SPAN_BYTES = 16 * MiB
 
 function leastSpan(media: boolean, mesh: MeshView): number {
-  if ((mesh.status?.peers ?? 0) > 0) return media ? BRIDGE_BYTES : 2 * MiB
-  if (peersMayHelp(mesh)) return media ? URGENT_BYTES : 2 * MiB
+  if ((mesh.status?.peers ?? 0) > 0) return BRIDGE_BYTES
+  if (isJoining(mesh)) return media ? URGENT_BYTES : 2 * MiB
   return media || mesh.status?.phase === 'up' ? 4 * MiB : 16 * MiB
 }
+
+/** Bytes that one of a crowd asks the origin for at a time: few come twice, and what is done is soon told. */
+export function stretchBytes(bytesPerMs: number): number {
+  return Math.min(MAX_STRETCH_BYTES, Math.max(START_BYTES, bytesPerMs * SPAN_MS))
+}
+
+const MAX_STRETCH_BYTES = 4 * MiB
 
 /** How far ahead of a reader peers are asked. */
 export function lookahead(media: boolean): number {
   return media ? 8 * MiB : 32 * MiB
 }
 
-/** Bytes that are asked from peers at the same time. */
-export const PEER_FLIGHT_BYTES = 4 * MiB
+/** Bytes that are asked from peers at the same time: about a second's worth. */
+export function peerFlight(bytesPerMs: number | undefined): number {
+  if (bytesPerMs === undefined) return FIRST_FLIGHT_BYTES
+  return Math.min(MAX_FLIGHT_BYTES, Math.max(MIN_FLIGHT_BYTES, bytesPerMs * 1_000))
+}
 
-/** A download's peers begin this far ahead: what lies nearer comes from the origin before they could answer. */
+const FIRST_FLIGHT_BYTES = 1 * MiB
+const MIN_FLIGHT_BYTES = 256 * KiB
+const MAX_FLIGHT_BYTES = 8 * MiB
+
+/** With the origin at the head of a download, its peers begin this far ahead. */
 export const PEERS_FROM_BYTES = 2 * MiB
 
 /** How long a reader waits for a chunk that a peer is sending before the origin takes over. */

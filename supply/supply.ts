@@ -9,33 +9,38 @@ import {
 import type { ManifestFile } from '../protocol/manifest.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
 import { type Demand, Demands } from './demand.ts'
-import { versionOf } from './head.ts'
-import { askOrigin, type OriginAnswer } from './origin.ts'
+import type { OriginAnswer } from './origin.ts'
 import { OriginRun } from './origin-run.ts'
+import { holds, OriginRuns } from './origin-runs.ts'
 import type { Patience } from './patience.ts'
 import type { MeshPeers } from './peers.ts'
 import {
   BRIDGE_BYTES,
+  isCrowd,
+  isSlow,
+  isTheirs,
   isUrgent,
   LATE_FOR_MS,
   lookahead,
   type MeshView,
   originSpan,
-  PEER_FLIGHT_BYTES,
   PEERS_FROM_BYTES,
+  peerFlight,
   peerPatience,
   peersHold,
+  stretchBytes,
   supplierFor,
 } from './policy.ts'
 import type { ChunkSlot } from './slot.ts'
+import { pickStretch } from './stretch.ts'
 import type { SwarmCache } from './swarm-cache.ts'
-
-/** The origin is asked for its next stretch when no more of the last one is to come than this, so that no gap opens. */
-const ASK_EARLY_BYTES = 512 * 1024
-const ASK_EARLY_MS = 50
+import { Throughput } from './throughput.ts'
 
 /** Requests to the origin in a row that bring nothing, after which a reader gives up. */
 const MAX_FAILURES = 3
+
+/** An origin that did not answer a request ahead of all readers is asked for no more of them for so long. */
+const NO_HELP_MS = 10_000
 
 /** The origin cannot bring what a reader needs. */
 export class OriginFailed extends Error {
@@ -54,24 +59,21 @@ export interface SupplyContext {
   extend(work: Promise<unknown>): void
 }
 
-/** A request to the origin whose response nobody has taken up yet. */
-interface Asking {
-  readonly chunks: ChunkSpan
-  readonly taken: Promise<unknown>
-}
-
 /** Brings the chunks of one swarm, for all its readers. Who brings what is decided by policy.ts. */
 export class Supply {
   readonly demands = new Demands()
   readonly #context: SupplyContext
-  readonly #runs = new Set<OriginRun>()
-  readonly #asking = new Set<Asking>()
+  readonly #origin: OriginRuns
+  readonly #peers = new Throughput()
   #peerBytes = 0
-  #bytesPerMs = 0
   #lateAt = Number.NEGATIVE_INFINITY
+  /** The chunk after what was fetched last for the crowd. */
+  #next: ChunkIndex | undefined
+  #noHelpUntil = 0
 
   constructor(context: SupplyContext) {
     this.#context = context
+    this.#origin = new OriginRuns(context, this.demands, () => this.#aheadOfAll())
   }
 
   /**
@@ -83,9 +85,10 @@ export class Supply {
     const slot = this.#context.cache.slot(chunk)
     if (slot && slot.state !== 'lost') return await this.#await(demand, chunk, slot)
     const supplier = this.#supplierFor(demand, chunk)
-    if (supplier.kind === 'wait') return await this.#context.mesh.change(supplier.ms)
     if (supplier.kind === 'peers') return this.#askPeers(demand.file, chunk)
-    await this.#fromOrigin(demand, chunk)
+    if (supplier.kind === 'origin') return await this.#fromOrigin(demand, chunk)
+    this.ahead(demand)
+    await this.#context.mesh.change(supplier.ms)
   }
 
   /** A reader has left. */
@@ -97,7 +100,8 @@ export class Supply {
   /** Whether the demand's first byte is for the origin to bring, and nobody asks for it yet. */
   startsAtOrigin(demand: Demand): boolean {
     const chunk = chunkAt(demand.file, demand.position)
-    const onItsWay = !this.#context.cache.isFree(chunk) || this.#beingAsked(chunk) || this.#runTo(demand.file, chunk)
+    const onItsWay =
+      !this.#context.cache.isFree(chunk) || this.#origin.asked(chunk) || this.#origin.runTo(demand.file, chunk)
     return !onItsWay && this.#supplierFor(demand, chunk).kind === 'origin'
   }
 
@@ -107,72 +111,38 @@ export class Supply {
    * @throws TypeError when the origin cannot be reached, AbortError when it does not answer in time
    */
   async ask<T>(demand: Demand, chunk: ChunkIndex, take: (answer: OriginAnswer, asked: ByteSpan) => T): Promise<T> {
-    const span = this.#originSpan(demand, chunk)
-    const patience = this.#context.patience.origin
-    const asked = askOrigin({ ...demand.access, file: demand.file, span, patience })
-    const taken = asked.then((answer) => take(answer, span))
-    const asking = { chunks: chunksCovering(demand.file, span), taken: taken.catch(() => undefined) }
-    this.#asking.add(asking)
-    try {
-      return await taken
-    } finally {
-      this.#asking.delete(asking)
-    }
+    return await this.#origin.ask(demand, this.#originSpan(demand, chunk), take)
   }
 
   /**
    * Takes up an origin response: its bytes up to `end` become chunks. A download's run no faster than its readers want;
    * a media element's are short, and what it paused at it will want in a moment.
    */
-  adopt(
-    { file, media }: Pick<Demand, 'file' | 'media'>,
-    answer: OriginAnswer & { kind: 'bytes' },
-    end: number,
-  ): OriginRun {
-    const { cache, received, extend, patience } = this.#context
-    this.#context.answered(file, answer)
-    // An origin without ranges sends the whole file, and could not be asked for the rest.
-    const isWhole = answer.response.status === 200
-    const run = new OriginRun({
-      file,
-      cache,
-      body: answer.response.body ?? new ReadableStream(),
-      span: answer.span,
-      end: isWhole ? answer.span.end : end,
-      demands: media && !isWhole ? undefined : this.demands,
-      version: versionOf(answer.head),
-      patience: patience.origin,
-      received,
-    })
-    this.#runs.add(run)
-    extend(
-      run.done.then(() => {
-        this.#runs.delete(run)
-        this.#bytesPerMs = run.bytesPerMs
-      }),
-    )
-    return run
+  adopt({ file, media }: Pick<Demand, 'file' | 'media'>, answer: OriginAnswer & { kind: 'bytes' }, end: number) {
+    return this.#origin.adopt(file, answer, end, !media)
   }
 
   /** Keeps the whole chunks of an origin response that passes by on its own. */
   keep(file: ManifestFile, answer: OriginAnswer & { kind: 'bytes' }): void {
-    this.adopt({ file, media: true }, answer, answer.span.end)
+    this.#origin.adopt(file, answer, answer.span.end, false)
   }
 
   /** Asks ahead of a reader: peers for what lies further on, the origin for its next stretch. */
   ahead(demand: Demand): void {
     const { file, media, position, end } = demand
-    const start = media ? mediaPeersFrom(demand) : position + PEERS_FROM_BYTES
+    const view = this.#view()
+    const start = media ? mediaPeersFrom(demand) : position + (isSlow(view) ? PEERS_FROM_BYTES : 0)
     const span = { start, end: Math.min(end, position + lookahead(media)) }
-    if (span.start < span.end) this.#askPeersFor(demand, chunksCovering(file, span))
-    this.#askOriginEarly(demand)
+    if (span.start < span.end) this.#askPeersFor(chunksCovering(file, span), file, view)
+    if (isCrowd(view)) this.#help(demand, view)
+    else this.#askOriginEarly(demand)
   }
 
   /** The bytes to ask the origin for: whole chunks that nobody else has. */
   #originSpan({ file, media, end }: Demand, chunk: ChunkIndex): ByteSpan {
     const { cache } = this.#context
     const start = bytesOfChunk(file, chunk).start + cache.leftover(chunk)
-    const most = Math.min(end, start + originSpan(media, this.#view(chunk), this.#bytesPerMs))
+    const most = Math.min(end, start + originSpan(media, this.#view(), this.#origin.throughput.perMs ?? 0))
     const wanted = chunksCovering(file, { start, end: Math.max(most, start + 1) })
     const after = Math.max(cache.freeUntil(chunk, wanted.after), chunk + 1)
     return { start, end: bytesOfChunk(file, (after - 1) as ChunkIndex).end }
@@ -186,21 +156,16 @@ export class Supply {
       if (run) await this.#firstBytes(run)
       const isHere = !cache.isFree(chunk) || cache.leftover(chunk) > before
       // A run that brings something and is not here yet is no failure.
-      if (isHere || cache.slot(chunk)?.mismatched || this.#runTo(demand.file, chunk)) return
+      if (isHere || cache.slot(chunk)?.mismatched || this.#origin.runTo(demand.file, chunk)) return
     }
     throw new OriginFailed(`the origin does not bring ${demand.file.path}`)
-  }
-
-  #runTo(file: ManifestFile, chunk: ChunkIndex): OriginRun | undefined {
-    const position = bytesOfChunk(file, chunk).start + this.#context.cache.leftover(chunk)
-    return [...this.#runs].find((run) => run.file === file && run.leadsTo(position))
   }
 
   /** A run that leads to the chunk; undefined when it is here by now, or the origin could not be reached. */
   async #startRun(demand: Demand, chunk: ChunkIndex): Promise<OriginRun | undefined> {
     // Looks again after each wait, and does not wait for nothing: another reader would ask meanwhile.
-    for (let asking = this.#beingAsked(chunk); asking; asking = this.#beingAsked(chunk)) await asking.taken
-    const running = this.#runTo(demand.file, chunk)
+    for (let asked = this.#origin.asked(chunk); asked; asked = this.#origin.asked(chunk)) await asked
+    const running = this.#origin.runTo(demand.file, chunk)
     if (running || !this.#context.cache.isFree(chunk)) return running
     const take = (answer: OriginAnswer, asked: ByteSpan) =>
       answer.kind === 'bytes' && answer.span.start === asked.start ? this.adopt(demand, answer, asked.end) : answer
@@ -209,10 +174,6 @@ export class Supply {
     taken.response.body?.cancel().catch(() => {})
     this.#context.answered(demand.file, taken)
     throw new OriginFailed(`the origin answers ${taken.response.status} for ${demand.file.path}`)
-  }
-
-  #beingAsked(chunk: ChunkIndex): Asking | undefined {
-    return [...this.#asking].find(({ chunks }) => chunks.first <= chunk && chunk < chunks.after)
   }
 
   /** Waits until the run has brought something or is over. */
@@ -233,16 +194,17 @@ export class Supply {
     const offset = demand.position - bytesOfChunk(demand.file, chunk).start
     const patience = slot.source === 'peers' ? peerPatience(demand.slackMs()) : this.#context.patience.origin
     const changed = await this.waitFor(slot, offset, patience)
-    if (!changed && slot.source === 'peers') this.#takeFromPeers(demand, chunk)
+    if (changed || slot.source !== 'peers') return
+    this.#lateAt = Date.now()
+    const { file, position, end } = demand
+    this.#takeFromPeers(chunksCovering(file, { start: position, end: Math.min(end, position + BRIDGE_BYTES) }))
   }
 
-  /** Peers are too slow: this chunk and those right behind it are free again, for the origin to bring in one go. */
-  #takeFromPeers({ file, position, end }: Demand, from: ChunkIndex): void {
+  /** Peers are too slow: what they were asked for is free again, for the origin to bring in one go. */
+  #takeFromPeers(chunks: ChunkSpan): void {
     const { cache, mesh } = this.#context
-    this.#lateAt = Date.now()
-    const { after } = chunksCovering(file, { start: position, end: Math.min(end, position + BRIDGE_BYTES) })
-    for (const [chunk, slot] of cache.slots({ first: from, after })) {
-      if (slot.source !== 'peers' || slot.state !== 'filling') continue
+    for (const [chunk, slot] of cache.slots(chunks)) {
+      if (!isFromPeers(slot)) continue
       mesh.refused(cache.swarm.infoHash, chunk)
       this.#cancel(chunk, slot)
     }
@@ -250,9 +212,8 @@ export class Supply {
 
   /** A media element has sought: what peers are still sending of its old place would only be in the way. */
   sought({ file, position }: Demand): void {
-    const { cache } = this.#context
-    for (const [chunk, slot] of cache.slots(chunksOfFile(file))) {
-      if (slot.source !== 'peers' || slot.state !== 'filling') continue
+    for (const [chunk, slot] of this.#context.cache.slots(chunksOfFile(file))) {
+      if (!isFromPeers(slot)) continue
       const { start, end } = bytesOfChunk(file, chunk)
       const isNear = end > position && start < position + lookahead(true)
       if (!isNear && !this.demands.wants(file, start)) this.#cancel(chunk, slot)
@@ -265,14 +226,20 @@ export class Supply {
     cache.release(chunk, slot)
   }
 
-  #askPeersFor(demand: Demand, chunks: ChunkSpan): void {
-    const { cache, mesh } = this.#context
-    if ((mesh.status(cache.swarm.infoHash)?.peers ?? 0) === 0) return
-    for (let chunk: number = chunks.first; chunk < chunks.after && this.#peerBytes < PEER_FLIGHT_BYTES; chunk++) {
+  #askPeersFor({ first, after }: ChunkSpan, file: ManifestFile, view: MeshView): void {
+    if ((view.status?.peers ?? 0) === 0) return
+    const most = peerFlight(this.#peers.perMs)
+    const isFree = this.#free
+    for (let chunk: number = first; chunk < after && this.#peerBytes < most; chunk++) {
       const next = chunk as ChunkIndex
-      if (!cache.isFree(next) || !peersHold(next, this.#view(next)) || this.#runTo(demand.file, next)) continue
-      this.#askPeers(demand.file, next)
+      if (peersHold(next, view) && isFree(next)) this.#askPeers(file, next)
     }
+  }
+
+  /** Tells whether nobody has or brings a chunk, as things are now. */
+  get #free(): (chunk: ChunkIndex) => boolean {
+    const coming = this.#origin.chunks
+    return (chunk) => this.#context.cache.isFree(chunk) && !coming.some((chunks) => holds(chunks, chunk))
   }
 
   #askPeers(file: ManifestFile, chunk: ChunkIndex): void {
@@ -280,9 +247,11 @@ export class Supply {
     const slot = cache.claim(file, chunk)
     const length = chunkLength(file, chunk)
     this.#peerBytes += length
+    this.#peers.begin()
     const fetching = mesh.fetchChunk(cache.swarm.infoHash, chunk).then(async (bytes) => {
       if (slot.state !== 'filling') return
       if (bytes?.byteLength === length) {
+        this.#peers.add(length)
         slot.fill(new Uint8Array(bytes))
         if (await cache.settle(file, chunk, slot)) return
       }
@@ -293,39 +262,104 @@ export class Supply {
       fetching
         .catch(() => cache.release(chunk, slot))
         .finally(() => {
+          this.#peers.end()
           this.#peerBytes -= length
-          for (const demand of this.demands.all) this.ahead(demand)
+          this.#aheadOfAll()
         }),
     )
   }
 
+  #aheadOfAll(): void {
+    for (const demand of this.demands.all) this.ahead(demand)
+  }
+
   #askOriginEarly(demand: Demand): void {
     const { file, media, position } = demand
-    const own = [...this.#runs].find((run) => run.file === file && run.position >= position && !run.stopped)
-    if (!own || own.end - own.position > Math.max(ASK_EARLY_BYTES, own.bytesPerMs * ASK_EARLY_MS)) return
+    const own = this.#origin.runFrom(file, position)
+    if (!own || this.#origin.isBusy) return
     const next = chunkAt(file, own.end)
-    const inReach = own.end < demand.end && own.end < position + originSpan(media, this.#view(next), this.#bytesPerMs)
-    const onItsWay = !this.#context.cache.isFree(next) || this.#beingAsked(next) || this.#runTo(file, next)
-    if (!inReach || onItsWay || this.#supplierFor(demand, next).kind !== 'origin') return
+    const span = originSpan(media, this.#view(), this.#origin.throughput.perMs ?? 0)
+    const inReach = own.end < demand.end && own.end < position + span
+    if (!inReach || !this.#free(next) || this.#supplierFor(demand, next).kind !== 'origin') return
     // Nobody waits for this one: when it fails, the reader that gets here asks again and is told.
     this.#context.extend(this.#startRun(demand, next).catch(() => undefined))
   }
 
-  #supplierFor(demand: Demand, chunk: ChunkIndex) {
-    const distance = bytesOfChunk(demand.file, chunk).start - demand.begin
-    return supplierFor({ chunk, media: demand.media, distance, slackMs: demand.slackMs() }, this.#view(chunk))
+  /**
+   * One of a crowd keeps the origin at work on what none of them has, in the reader's reach but not in its order. A
+   * download goes on with what peers have as well, until they prove to be the faster source.
+   */
+  #help(demand: Demand, view: MeshView): void {
+    const { file, media, position, end } = demand
+    const bytes = stretchBytes(this.#origin.throughput.perMs ?? 0)
+    this.#origin.shorten(bytes)
+    const isOver = this.#origin.isBusy || Date.now() < this.#noHelpUntil || this.#context.cache.unverifiable
+    if (isOver || (media && isUrgent(demand.slackMs() ?? 0))) return
+    const chunks = chunksCovering(file, { start: position, end: Math.min(end, position + lookahead(media)) })
+    const all = !media && !((view.speed ?? 0) >= 1)
+    const stretch = pickStretch({
+      chunks,
+      isFree: this.#free,
+      isTheirs: (chunk) => isTheirs(chunk, view),
+      most: Math.ceil(bytes / file.chunkSize),
+      next: this.#next,
+      peers: view.status?.peers ?? 0,
+      random: Math.random,
+      all,
+    })
+    if (stretch) this.#fetch(demand, stretch)
+    else if (all && isSlow(view)) this.#takeBack(chunks)
   }
 
-  #view(chunk: ChunkIndex): MeshView {
+  #fetch(demand: Demand, { first, after }: ChunkSpan): void {
+    const { file } = demand
+    const start = bytesOfChunk(file, first).start + this.#context.cache.leftover(first)
+    const { end } = bytesOfChunk(file, (after - 1) as ChunkIndex)
+    if (first !== chunkAt(file, demand.position)) this.#next = after
+    const fetching = this.#origin.ask(demand, { start, end }, (answer, asked) => {
+      if (answer.kind !== 'bytes' || answer.span.start !== asked.start) throw new OriginFailed('no ranges')
+      return this.#origin.adopt(file, answer, asked.end, false)
+    })
+    this.#context.extend(
+      fetching.catch(() => {
+        this.#noHelpUntil = Date.now() + NO_HELP_MS
+      }),
+    )
+  }
+
+  /** Slower peers do not keep the origin waiting: half of what they were asked for, the later half, goes to it. */
+  #takeBack(chunks: ChunkSpan): void {
+    const theirs = this.#context.cache.slots(chunks).filter(([, slot]) => isFromPeers(slot))
+    const [first] = theirs.sort(([a], [b]) => a - b)[theirs.length >> 1] ?? []
+    if (first === undefined) return
+    this.#takeFromPeers({ first, after: chunks.after })
+    this.#aheadOfAll()
+  }
+
+  #supplierFor(demand: Demand, chunk: ChunkIndex) {
+    const { media, begin, file } = demand
+    const distance = bytesOfChunk(file, chunk).start - begin
+    const waitedMs = Date.now() - demand.readMs
+    const slackMs = demand.slackMs()
+    return supplierFor({ chunk, media, distance, slackMs, waitedMs, dice: Math.random() }, this.#view())
+  }
+
+  #view(): MeshView {
     const { mesh, cache } = this.#context
     const { infoHash } = cache.swarm
+    const [theirs, origins] = [this.#peers.perMs, this.#origin.throughput.perMs]
     return {
       status: mesh.status(infoHash),
       sinceJoinMs: mesh.sinceJoinMs(infoHash),
-      refused: mesh.wasRefused(infoHash, chunk),
+      refused: (chunk) => mesh.wasRefused(infoHash, chunk),
       late: Date.now() - this.#lateAt < LATE_FOR_MS,
+      speed: theirs === undefined || !origins ? undefined : theirs / origins,
     }
   }
+}
+
+function isFromPeers(slot: ChunkSlot): boolean {
+  return slot.source === 'peers' && slot.state === 'filling'
 }
 
 /** First byte that peers are asked for ahead of a media element: nothing that the origin is bringing already. */

@@ -229,6 +229,7 @@ export class Accelerator {
         if (slot.source === 'peers') this.#totals.add('peers', slot.length)
         // A manifest that came meanwhile may not name the swarm any more.
         if (this.#open.get(swarm.infoHash)?.cache !== from) return from.keepUnstored(chunk, false)
+        if (slot.source === 'origin') this.mesh.hold(swarm.infoHash, chunk, slot.bytes)
         this.#sink.add({ swarm: swarm.infoHash, chunk, bytes: slot.bytes, chunkSize: file.chunkSize })
         this.lifetime.track(this.#sink.settled())
       },

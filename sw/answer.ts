@@ -122,8 +122,8 @@ async function answerExactly(asked: Asked, context: AnswerContext, part: ByteSpa
   return await answerAsItComes(asked, context, demand, span, part)
 }
 
-function demandFor({ file, target, request }: Asked, rest: Omit<Demand, 'file' | 'access'>): Demand {
-  return { file, access: { url: target.url, credentials: request.credentials }, ...rest }
+function demandFor({ file, target, request }: Asked, rest: Omit<Demand, 'file' | 'access' | 'readMs'>): Demand {
+  return { file, access: { url: target.url, credentials: request.credentials }, readMs: Date.now(), ...rest }
 }
 
 async function answerFromBlob(

@@ -1,4 +1,4 @@
-import { type Remote, wrap } from 'comlink'
+import { type Remote, transfer, wrap } from 'comlink'
 import type { MeshEvent, MeshHost, SwarmTicket, WorkerMessage } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
 import type { SwarmStatus } from '../protocol/delivery.ts'
@@ -112,12 +112,19 @@ export class MeshClient {
     void this.#call((host) => host.cancelChunk(infoHash, chunk))
   }
 
+  /** A chunk is verified: peers may have it from now on. Its bytes are copied, once there are peers. */
+  hold(infoHash: InfoHash, chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>): void {
+    if (!this.status(infoHash)?.peers) return
+    const { buffer } = bytes.slice()
+    void this.#call((host) => host.hold(infoHash, chunk, transfer(buffer, [buffer])))
+  }
+
   stored(infoHash: InfoHash, chunks: ChunkSpan): void {
     if (this.#members.has(infoHash)) void this.#call((host) => host.stored(infoHash, chunks))
   }
 
   loading(infoHash: InfoHash, chunks: readonly ChunkSpan[]): void {
-    if (this.#members.has(infoHash)) void this.#call((host) => host.loading(infoHash, chunks))
+    if (this.#host && this.#members.has(infoHash)) void this.#call((host) => host.loading(infoHash, chunks))
   }
 
   dropped(infoHash: InfoHash): void {

@@ -16,6 +16,7 @@ export class FakeHost implements MeshHost {
   readonly asked: ChunkIndex[] = []
   readonly cancelled: ChunkIndex[] = []
   readonly announced: ChunkSpan[] = []
+  readonly held: ChunkIndex[] = []
   readonly left: InfoHash[] = []
   peers = 1
   answer: Answer = async () => undefined
@@ -64,6 +65,10 @@ export class FakeHost implements MeshHost {
     this.announced.push(chunks)
   }
 
+  async hold(_: InfoHash, chunk: ChunkIndex): Promise<void> {
+    this.held.push(chunk)
+  }
+
   async loading(): Promise<void> {}
   async dropped(): Promise<void> {}
   async setSharing(): Promise<void> {}
@@ -77,6 +82,7 @@ function bound(host: FakeHost): MeshHost {
     fetchChunk: (request) => host.fetchChunk(request),
     cancelChunk: (infoHash, chunk) => host.cancelChunk(infoHash, chunk),
     stored: (infoHash, chunks) => host.stored(infoHash, chunks),
+    hold: (infoHash, chunk) => host.hold(infoHash, chunk),
     loading: () => host.loading(),
     dropped: () => host.dropped(),
     setSharing: () => host.setSharing(),

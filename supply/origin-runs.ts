@@ -1,0 +1,155 @@
+import { type ByteSpan, bytesOfChunk, type ChunkSpan, chunksCovering } from '../protocol/geometry.ts'
+import type { ManifestFile } from '../protocol/manifest.ts'
+import { type ChunkIndex, KiB } from '../protocol/units.ts'
+import type { Demand, Demands } from './demand.ts'
+import { versionOf } from './head.ts'
+import { askOrigin, type OriginAnswer } from './origin.ts'
+import { OriginRun } from './origin-run.ts'
+import type { SupplyContext } from './supply.ts'
+import { Throughput } from './throughput.ts'
+
+/** The origin is asked for its next stretch when no more of the last one is to come than this, so that no gap opens. */
+const ASK_EARLY_BYTES = 32 * KiB
+const ASK_EARLY_MS = 50
+
+/** What has come is told as on its way for so long: by then it is stored, and told as held. */
+const STORING_MS = 1_500
+
+/** A request to the origin whose response nobody has taken up yet. */
+interface Asking {
+  readonly chunks: ChunkSpan
+  readonly taken: Promise<unknown>
+}
+
+/** Requests to the origin for chunks of one swarm: those that wait for an answer, and those whose bytes come. */
+export class OriginRuns {
+  readonly throughput = new Throughput()
+  readonly #context: SupplyContext
+  readonly #demands: Demands
+  readonly #almostOver: () => void
+  readonly #runs = new Set<OriginRun>()
+  readonly #asking = new Set<Asking>()
+  /** Came of late, and may not be stored yet. */
+  #over: { readonly chunks: ChunkSpan; readonly untilMs: number }[] = []
+
+  /** @param almostOver called when a run has little left to bring, and when it is over */
+  constructor(context: SupplyContext, demands: Demands, almostOver: () => void) {
+    this.#context = context
+    this.#demands = demands
+    this.#almostOver = almostOver
+  }
+
+  /** Whether the origin has enough to do for the moment. */
+  get isBusy(): boolean {
+    return this.#asking.size > 0 || [...this.#runs].some((run) => this.#hasMuchLeft(run))
+  }
+
+  /**
+   * Asks the origin for a stretch of whole chunks, or where an earlier transfer of the first one broke off.
+   * @param take does with the answer what is to be done; until then nobody else asks for these chunks
+   * @throws TypeError when the origin cannot be reached, AbortError when it does not answer in time
+   */
+  async ask<T>(
+    { file, access }: Pick<Demand, 'file' | 'access'>,
+    span: ByteSpan,
+    take: (answer: OriginAnswer, asked: ByteSpan) => T,
+  ): Promise<T> {
+    const asked = askOrigin({ ...access, file, span, patience: this.#context.patience.origin })
+    const taken = asked.then((answer) => take(answer, span))
+    const asking = { chunks: chunksCovering(file, span), taken: taken.catch(() => undefined) }
+    this.#asking.add(asking)
+    this.#announce()
+    try {
+      return await taken
+    } finally {
+      this.#asking.delete(asking)
+    }
+  }
+
+  /**
+   * Takes up an origin response: its bytes up to `end` become chunks.
+   * @param paced whether it runs no faster than its readers want
+   */
+  adopt(file: ManifestFile, answer: OriginAnswer & { kind: 'bytes' }, end: number, paced: boolean): OriginRun {
+    const { cache, extend, patience } = this.#context
+    this.#context.answered(file, answer)
+    // An origin without ranges sends the whole file, and could not be asked for the rest.
+    const isWhole = answer.response.status === 200
+    const run = new OriginRun({
+      file,
+      cache,
+      body: answer.response.body ?? new ReadableStream(),
+      span: answer.span,
+      end: isWhole ? answer.span.end : end,
+      answersRanges: !isWhole,
+      demands: paced || isWhole ? this.#demands : undefined,
+      version: versionOf(answer.head),
+      patience: patience.origin,
+      received: (bytes) => this.#received(run, bytes),
+    })
+    this.#runs.add(run)
+    this.throughput.begin()
+    extend(
+      run.done.then(() => {
+        this.throughput.end()
+        this.#runs.delete(run)
+        this.#over.push({ chunks: run.chunks, untilMs: Date.now() + STORING_MS })
+        this.#announce()
+        this.#almostOver()
+      }),
+    )
+    return run
+  }
+
+  #received(run: OriginRun, bytes: number): void {
+    const hadMuchLeft = this.#hasMuchLeft(run)
+    this.throughput.add(bytes)
+    this.#context.received(bytes)
+    if (hadMuchLeft && !this.#hasMuchLeft(run, -bytes)) this.#almostOver()
+  }
+
+  #hasMuchLeft(run: OriginRun, more = 0): boolean {
+    const early = Math.max(ASK_EARLY_BYTES, (this.throughput.perMs ?? 0) * ASK_EARLY_MS)
+    return !run.stopped && run.end - run.position + more > early
+  }
+
+  /** Peers are about: what readers asked for while they were alone ends `bytes` after its start. */
+  shorten(bytes: number): void {
+    for (const run of this.#runs) run.shorten(bytes)
+  }
+
+  /** The run that gets to the first missing byte of the chunk soon. */
+  runTo(file: ManifestFile, chunk: ChunkIndex): OriginRun | undefined {
+    const position = bytesOfChunk(file, chunk).start + this.#context.cache.leftover(chunk)
+    return [...this.#runs].find((run) => run.file === file && run.leadsTo(position))
+  }
+
+  /** The run that is at or beyond a position of the file. */
+  runFrom(file: ManifestFile, position: number): OriginRun | undefined {
+    return [...this.#runs].find((run) => run.file === file && run.position >= position && !run.stopped)
+  }
+
+  /** Resolves when the request for the chunk is answered; undefined when there is none. */
+  asked(chunk: ChunkIndex): Promise<unknown> | undefined {
+    return [...this.#asking].find(({ chunks }) => holds(chunks, chunk))?.taken
+  }
+
+  /** What is asked for or on its way. */
+  get chunks(): ChunkSpan[] {
+    return [...this.#asking, ...this.#runs].map(({ chunks }) => chunks)
+  }
+
+  #announce(): void {
+    const { cache, mesh } = this.#context
+    this.#over = this.#over.filter(({ untilMs }) => untilMs > Date.now())
+    const chunks = [...this.chunks, ...this.#over.map((one) => one.chunks)]
+    mesh.loading(cache.swarm.infoHash, chunks.slice(-MAX_ANNOUNCED))
+  }
+}
+
+/** As many stretches fit a message to peers (docs/spec/wire.md). */
+const MAX_ANNOUNCED = 8
+
+export function holds({ first, after }: ChunkSpan, chunk: ChunkIndex): boolean {
+  return first <= chunk && chunk < after
+}

@@ -1,0 +1,44 @@
+/** What was longer ago counts less and less. */
+const WINDOW_MS = 3_000
+
+/** So long nothing may come before it is called slow. */
+const PATIENCE_MS = 1_000
+
+/** How fast bytes come of late, while something is under way. */
+export class Throughput {
+  #bytes = 0
+  #busyMs = 0
+  #underWay = 0
+  #sinceMs = 0
+
+  /** Something was asked for. */
+  begin(): void {
+    this.#settle()
+    this.#underWay++
+  }
+
+  /** It is here, or will not come. */
+  end(): void {
+    this.#settle()
+    this.#underWay--
+  }
+
+  add(bytes: number): void {
+    this.#bytes += bytes
+  }
+
+  /** Bytes per millisecond; undefined while it is too early to tell. */
+  get perMs(): number | undefined {
+    this.#settle()
+    return this.#bytes === 0 && this.#busyMs < PATIENCE_MS ? undefined : this.#bytes / Math.max(1, this.#busyMs)
+  }
+
+  #settle(): void {
+    const now = Date.now()
+    if (this.#underWay > 0) this.#busyMs += now - this.#sinceMs
+    this.#sinceMs = now
+    if (this.#busyMs <= WINDOW_MS) return
+    this.#bytes *= WINDOW_MS / this.#busyMs
+    this.#busyMs = WINDOW_MS
+  }
+}
