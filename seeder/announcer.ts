@@ -33,6 +33,8 @@ export interface TrackerAnswer {
   readonly infoHash: InfoHash
   /** Other peers of the swarm. */
   readonly others: number
+  /** Those of them that lack something. */
+  readonly lacking: number
   /** Those of them that are worth meeting: who lack something; all of them where we do. */
   readonly worthMeeting: number
   /** Has the tracker forward offers, each to one peer. @returns false when it cannot be reached any more */
@@ -250,12 +252,14 @@ class AnnouncedTracker {
     announced.isAsked = false
     const { missing, seeks } = announced.swarm
     const others = Math.max(0, peers - 1)
-    const worthMeeting = seeks ? others : Math.max(0, lacking - (missing > 0 ? 1 : 0))
+    const lackingToo = Math.max(0, lacking - (missing > 0 ? 1 : 0))
+    const worthMeeting = seeks ? others : lackingToo
     if (worthMeeting > 0) this.#rota.repeat(announced, 'soon', this.#options.clock.now() + SOON_MS)
     this.#wake()
     this.#options.onAnnounced({
       infoHash,
       others,
+      lacking: lackingToo,
       worthMeeting,
       offer: (offers) => this.#announce(announced, undefined, offers),
     })

@@ -130,7 +130,7 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 function isFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(error) ?? '')
+  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -119,6 +119,27 @@ test('what is forgotten leaves the disk, and the order of use outlives the proce
   await store.write(SWARM, at(9), [chunkOf(9)])
   assert.deepEqual(order(), [0, 3, 1, 9])
   assert.equal(store.used, 256 * KiB)
+})
+
+test('a disk that is full refuses a run whole, and takes it when something is forgotten', async (t) => {
+  const folder = await makeScratch(t, 'leveldb')
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', folder]).status === 0
+  if (!mounted) return t.skip('only root may mount a small disk')
+  // Before the folder itself is removed, and that is what the test context does first.
+  const store = await openLevelDb(folder)
+  try {
+    const run = (n: number) => [chunkOf(n, MiB), chunkOf(n + 1, MiB)]
+    await store.write(SWARM, at(0), run(0))
+    await assert.rejects(store.write(SWARM, at(2), run(2)), QuotaExceeded)
+    assert.deepEqual(await store.runs(SWARM), [span(0, 2)])
+    assert.deepEqual(await readdir(join(folder, 'runs', SWARM)), ['00000000'])
+    await store.forget(SWARM, span(0, 1))
+    await store.write(SWARM, at(2), run(2))
+    assert.deepEqual(await store.read(SWARM, at(3)), chunkOf(3, MiB))
+  } finally {
+    await store.close()
+    spawnSync('umount', [folder])
+  }
 })
 
 test('a folder of something else is left alone', async (t) => {

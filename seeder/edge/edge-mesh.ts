@@ -16,6 +16,8 @@ export interface EdgeMeshOptions extends Omit<PeerPortOptions, 'wake' | 'onAnnou
   /** What is stored of it. */
   readonly held: (infoHash: InfoHash) => Promise<readonly ChunkSpan[]>
   readonly read: (infoHash: InfoHash, chunk: ChunkIndex) => Promise<Uint8Array<ArrayBuffer> | undefined>
+  /** Somebody in a swarm lacks something. */
+  readonly onInterest: (swarm: SwarmManifest) => void
   /** Stored chunks kept in memory for peers, which ask block by block: bytes. */
   readonly cacheBytes: number
 }
@@ -60,10 +62,11 @@ export class EdgeMesh implements MeshPeers {
     this.#port = new PeerPort({
       ...options,
       wake: (infoHash) => this.#wake(infoHash),
-      onAnnounced: ({ infoHash, others }) => {
+      onAnnounced: ({ infoHash, others, lacking }) => {
         const member = this.#members.get(infoHash)
         if (member) member.others = others
         this.#bell.ring()
+        if (member && lacking > 0 && this.isAwake(infoHash)) options.onInterest(member.swarm)
       },
     })
   }
@@ -129,9 +132,8 @@ export class EdgeMesh implements MeshPeers {
     if (member === undefined) return
     member.askedMs = this.#port.clock.now()
     if (this.isAwake(infoHash)) return
-    await this.#wake(infoHash)
     await this.#announce(infoHash, true)
-    this.#port.announcer.hurry(infoHash)
+    await this.#wake(infoHash)
   }
 
   leave(infoHash: InfoHash): void {
@@ -263,6 +265,8 @@ export class EdgeMesh implements MeshPeers {
     const driver = this.#port.node.swarm(infoHash)
     // What was stored while we asked for what is stored.
     for (const span of await held(infoHash)) driver?.stored(span)
+    // Who else is there matters now.
+    this.#port.announcer.hurry(infoHash)
     return driver
   }
 

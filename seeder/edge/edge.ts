@@ -12,6 +12,7 @@ import { type TrackerChoice, trackersOf } from '../trackers.ts'
 import { Catalogue } from './catalogue.ts'
 import { EdgeMesh } from './edge-mesh.ts'
 import type { EdgeSwarm } from './edge-swarm.ts'
+import { Filler } from './filler.ts'
 import { Front } from './front.ts'
 import { Library } from './library.ts'
 import { Mirror } from './mirror.ts'
@@ -56,6 +57,7 @@ export class Edge {
   readonly #manifest: RemoteManifest
   readonly #library: Library
   readonly #mesh: EdgeMesh | undefined
+  readonly #filler: Filler
   readonly #front: Front
   #mirror: Mirror | undefined
   #catalogue: Catalogue
@@ -83,6 +85,7 @@ export class Edge {
         open: (swarm) => this.#library.open(swarm),
         held: (infoHash) => disk.runs(infoHash),
         read: (infoHash, chunk) => this.#library.read(infoHash, chunk),
+        onInterest: (swarm) => this.#later(this.#filler.fill(swarm)),
         cacheBytes: forPeers,
       })
     this.#mesh = mesh
@@ -93,6 +96,13 @@ export class Edge {
       ...(mesh && { mesh }),
       holders: (infoHash, chunk) => this.#holders(infoHash, chunk),
       onStored: (infoHash, chunks) => this.#later(mesh?.stored(infoHash, chunks)),
+      log,
+    })
+    this.#filler = new Filler({
+      open: (swarm) => this.#library.open(swarm),
+      peersIn: (infoHash) => mesh?.peersIn(infoHash) ?? 0,
+      room: () => cacheSize - disk.used - this.#library.pendingBytes,
+      clock,
       log,
     })
     this.#front = new Front({
@@ -166,6 +176,7 @@ export class Edge {
     this.#isClosed = true
     this.#cancelPoll?.()
     this.#cancelSweep?.()
+    this.#filler.close()
     await Promise.all([this.#mirror?.close(graceMs), this.#mesh?.retire(graceMs)])
     this.#mesh?.close()
     await this.#library.settle()

@@ -66,6 +66,7 @@ export class Library {
       stored: (infoHash, chunks) => {
         this.#lastFailure = ''
         this.#open.get(infoHash)?.cache.stored(chunks)
+        options.log('debug', 'stored', { swarm: infoHash, first: chunks.first, after: chunks.after })
         options.onStored(infoHash, chunks)
       },
       shed: (infoHash, chunk) => {
