@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { SwarmStatus } from '../protocol/delivery.ts'
+import { type ChunkIndex, KiB, MiB } from '../protocol/units.ts'
+import { isCrowd, isTheirs, type MeshView, type Need, originSpan, peerFlight, supplierFor } from './policy.ts'
+
+const CHUNK = 9 as ChunkIndex
+const BIT_9 = Uint8Array.of(0, 0x40)
+const NOTHING = new Uint8Array(2)
+
+function swarm(rest: Partial<SwarmStatus> = {}): SwarmStatus {
+  return { phase: 'up', peers: 1, available: NOTHING, loading: NOTHING, expected: 0, uploaded: 0, ...rest }
+}
+
+function view(status: SwarmStatus | undefined, rest: Partial<MeshView> = {}): MeshView {
+  return { status, sinceJoinMs: 10_000, refused: () => false, late: false, speed: undefined, ...rest }
+}
+
+const download: Need = { chunk: CHUNK, media: false, distance: 8 * MiB, slackMs: undefined, waitedMs: 0, dice: 0 }
+const playing: Need = { ...download, media: true, slackMs: 10_000 }
+const ALONE = view(undefined)
+const HELD = view(swarm({ available: BIT_9 }))
+const LOADING = view(swarm({ loading: BIT_9 }))
+const CROWD = view(swarm())
+
+const cases: readonly (readonly [string, Need, MeshView, 'origin' | 'peers' | 'wait'])[] = [
+  ['alone, the origin', download, ALONE, 'origin'],
+  ['the first bytes, whoever has them', { ...download, distance: 64 * KiB }, HELD, 'origin'],
+  ['what peers hold', download, HELD, 'peers'],
+  ['what peers hold, but were just asked for in vain', download, { ...HELD, refused: () => true }, 'wait'],
+  ['what peers hold who were late', download, { ...HELD, late: true }, 'origin'],
+  ['what peers hold who are half as fast', download, { ...HELD, speed: 0.5 }, 'peers'],
+  ['what peers hold who are slow', download, { ...HELD, speed: 0.1 }, 'origin'],
+  ['what another is fetching', download, LOADING, 'wait'],
+  ['what another has been fetching for too long', { ...download, waitedMs: 2_000 }, LOADING, 'origin'],
+  ['what nobody has, in a crowd', download, CROWD, 'wait'],
+  ['what nobody has, after a while', { ...download, waitedMs: 800 }, CROWD, 'origin'],
+  ['what nobody has, after a while, with patience', { ...download, waitedMs: 800, dice: 0.9 }, CROWD, 'wait'],
+  ['a crowd on its way', download, view(swarm({ peers: 0, expected: 2 }), { sinceJoinMs: 500 }), 'wait'],
+  ['a crowd that does not come', download, view(swarm({ peers: 0, expected: 2 })), 'origin'],
+  ['no mesh', download, view(swarm({ phase: 'down', available: BIT_9 })), 'origin'],
+  ['playing, what peers hold', playing, HELD, 'peers'],
+  ['playing, short of bytes', { ...playing, slackMs: 100 }, HELD, 'origin'],
+  ['playing, what another is fetching', playing, LOADING, 'wait'],
+  ['playing, short of what another is fetching', { ...playing, slackMs: 700 }, LOADING, 'origin'],
+  ['playing, what nobody has', playing, CROWD, 'wait'],
+  ['playing, soon short of what nobody has', { ...playing, slackMs: 1_500 }, CROWD, 'origin'],
+  ['playing, nothing known yet', { ...playing, slackMs: undefined }, CROWD, 'origin'],
+]
+for (const [name, need, mesh, kind] of cases)
+  test(`who brings it: ${name}`, () => assert.equal(supplierFor(need, mesh).kind, kind))
+
+test('what a peer fetches counts as theirs, what they refused does not', () => {
+  assert.ok(isTheirs(CHUNK, LOADING) && isTheirs(CHUNK, HELD))
+  assert.ok(!isTheirs(CHUNK, { ...HELD, refused: () => true }))
+  assert.ok(!isTheirs(8 as ChunkIndex, LOADING) && !isTheirs(CHUNK, ALONE))
+})
+
+test('there is a crowd as soon as somebody is known of, and for good when somebody is connected', () => {
+  assert.ok(isCrowd(CROWD) && isCrowd(view(swarm({ peers: 0, expected: 1 }), { sinceJoinMs: 100 })))
+  assert.ok(!isCrowd(view(swarm({ peers: 0, expected: 1 }))) && !isCrowd(ALONE))
+})
+
+test('alone, a download asks for half a second of a fast origin; in a crowd for less, so that little comes twice', () => {
+  assert.equal(originSpan(false, ALONE, 100_000), 16 * MiB)
+  assert.equal(originSpan(false, view(swarm({ peers: 0 })), 1_000), 4 * MiB)
+  assert.equal(originSpan(false, CROWD, 100), 128 * KiB)
+  assert.equal(originSpan(false, CROWD, 1_000), 500_000)
+  assert.equal(originSpan(false, CROWD, 1e9), 4 * MiB)
+})
+
+test('about a second is asked of peers, and never without bounds', () => {
+  assert.equal(peerFlight(undefined), 1 * MiB)
+  assert.equal(peerFlight(0), 256 * KiB)
+  assert.equal(peerFlight(1_000), 1_000_000)
+  assert.equal(peerFlight(1e9), 8 * MiB)
+})
