@@ -1,5 +1,5 @@
 import { BLOCK_SIZE, type ChunkIndex, KiB } from '../protocol/units.ts'
-import { etaMs, fairShare, finishMs, isReady, missingBytes } from './forecast.ts'
+import { etaMs, fairShare, finishMs, isReady, missingBytes, underWay } from './forecast.ts'
 import type { LeafRequests } from './leaf-requests.ts'
 import type { Peer } from './peer.ts'
 import type { Want, Wants } from './wants.ts'
@@ -18,9 +18,8 @@ const CLOSE = 2
 const WORTH_SPLITTING = 256 * KiB
 /** Peers at work on one chunk. */
 const MOST_SOURCES = 4
-/** Blocks that are handed over at least, and that stay with the peer as they are likely on their way. */
+/** Blocks that are handed over at least. */
 const LEAST_SHARE = 4
-const UNDER_WAY = 8
 
 export interface DispatcherOptions {
   readonly peers: ReadonlyMap<unknown, Peer>
@@ -134,14 +133,12 @@ export class Dispatcher {
 
   /** Takes over a part of what another peer owes, or doubles it. */
   #join(peer: Peer, want: Want, mayDouble: boolean, nowMs: number): boolean {
-    const { assembly, sources } = want
-    if (sources.size >= MOST_SOURCES && !sources.has(peer)) return false
-    const [busiest] = [...sources]
-      .filter((other) => other !== peer && assembly.owes(other))
-      .sort((a, b) => assembly.owedBy(b) - assembly.owedBy(a))
-    if (busiest === undefined) return false
+    const { assembly } = want
+    const atWork = [...want.sources].filter((other) => other !== peer && assembly.owes(other))
+    const [busiest] = atWork.sort((a, b) => assembly.owedBy(b) - assembly.owedBy(a))
+    if (busiest === undefined || atWork.length >= MOST_SOURCES) return false
     if (this.#split(want, busiest, peer, nowMs)) return true
-    if (!mayDouble || assembly.spare !== undefined) return false
+    if (!mayDouble || assembly.spare !== undefined || !this.#isOfHelp(peer, want, nowMs)) return false
     const run = assembly.double(peer)
     this.#wants.enlist(want, peer)
     // From the end, so that both have something new to bring until they meet.
@@ -149,17 +146,25 @@ export class Dispatcher {
     return true
   }
 
+  /** Without leaf hashes, two that draft the same chunk do not share the work: the second one must be likely to win. */
+  #isOfHelp(peer: Peer, want: Want, nowMs: number): boolean {
+    const soonestMs = finishMs(want, nowMs)
+    const isLate = nowMs + soonestMs > want.deadlineMs
+    return want.assembly.hasLeaves || isLate || etaMs(peer, missingBytes(want), nowMs) < soonestMs
+  }
+
   #split(want: Want, from: Peer, to: Peer, nowMs: number): boolean {
     const { assembly, chunk } = want
     const length = this.#options.lengthOf(chunk)
     if (!assembly.hasLeaves || length < WORTH_SPLITTING) return false
     const owed = assembly.owedBy(from)
-    const count = Math.min(owed - UNDER_WAY, Math.floor(owed * fairShare(from, to, nowMs)))
+    const count = Math.min(owed - underWay(from, nowMs), fairShare(from, to, nowMs))
     if (count < LEAST_SHARE) return false
     const moved = assembly.handOver(from, to, count)
+    const [low] = moved
+    if (low === undefined) return false
     for (const block of moved) from.session.cancelBlock(chunk, block * BLOCK_SIZE, nowMs)
     this.#wants.enlist(want, to)
-    const [low = 0] = moved
     to.session.downloads.assign(chunk, length, { low, high: (moved[moved.length - 1] ?? low) + 1 })
     return true
   }

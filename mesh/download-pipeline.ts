@@ -58,6 +58,11 @@ export class DownloadPipeline {
     return this.#tasks.length === 0 && this.#outstanding.size < this.#target(nowMs)
   }
 
+  /** Requests that are not answered yet. */
+  get underWay(): number {
+    return this.#outstanding.size
+  }
+
   /** Milliseconds since the peer last delivered while something is asked for. */
   silentFor(nowMs: number): number {
     return this.#outstanding.size === 0 ? 0 : nowMs - this.#quietSinceMs
