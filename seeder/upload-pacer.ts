@@ -7,6 +7,8 @@ import { KiB } from '../protocol/units.ts'
 const RETRY_MS = 20
 /** Handed to a link at most; what it cannot send keeps nobody else waiting. More than simple-peer holds back. */
 const LINK_WATER = 128 * KiB
+/** The largest message that every stack takes. Node's WebRTC moves half as much again in these as in blocks of 16 KiB. */
+const MAX_MESSAGE = 64 * KiB
 /** Below this, whoever fills the link is told to go on. */
 const LOW_WATER = 128 * KiB
 
@@ -147,13 +149,12 @@ class PacedLink implements Link {
   }
 
   send(bytes: Uint8Array): void {
-    if (this.#options.isUnlimited) {
-      this.#inner.send(bytes)
-      return
-    }
     this.#queue.push(bytes)
     this.#queued += bytes.length
-    if (this.#queue.length === 1) this.#options.wait(this)
+    if (this.#queue.length > 1) return
+    // What is sent in one go makes up larger messages.
+    if (this.#options.isUnlimited) queueMicrotask(() => this.#sendAll())
+    else this.#options.wait(this)
   }
 
   sendNext(): void {
@@ -162,6 +163,31 @@ class PacedLink implements Link {
     this.#isPaid = false
     this.#queued -= bytes.length
     this.#inner.send(bytes)
+  }
+
+  #sendAll(): void {
+    while (this.#queue.length > 0) {
+      const message = this.#takeMessage()
+      this.#queued -= message.length
+      this.#inner.send(message)
+    }
+  }
+
+  /** As much from the head of the queue as fits one message: a link carries a stream, wherever it is cut. */
+  #takeMessage(): Uint8Array {
+    const parts: Uint8Array[] = []
+    let size = 0
+    while (size < MAX_MESSAGE) {
+      const [head] = this.#queue
+      if (head === undefined) break
+      const part = head.subarray(0, MAX_MESSAGE - size)
+      parts.push(part)
+      size += part.length
+      if (part.length === head.length) this.#queue.shift()
+      else this.#queue[0] = head.subarray(part.length)
+    }
+    const [only] = parts
+    return only !== undefined && parts.length === 1 ? only : Buffer.concat(parts, size)
   }
 
   listen(events: LinkEvents): void {
@@ -182,7 +208,7 @@ class PacedLink implements Link {
   }
 
   #drained(): void {
-    if (this.#queue.length > 0) this.#options.wait(this)
+    if (this.#queue.length > 0 && !this.#options.isUnlimited) this.#options.wait(this)
     if (this.#options.isUnlimited || this.buffered <= LOW_WATER) this.#events?.onDrain()
   }
 

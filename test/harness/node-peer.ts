@@ -1,17 +1,16 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { fileOfChunk } from '../../mesh/file-of-chunk.ts'
 import { MeshNode } from '../../mesh/mesh-node.ts'
 import type { SwarmDriver } from '../../mesh/swarm-driver.ts'
 import type { SwarmManifest } from '../../protocol/manifest.ts'
-import { blocksOf, HASH_LENGTH, leafWidth, merkleRoot, sameHash } from '../../protocol/merkle.ts'
+import { HASH_LENGTH, sameHash } from '../../protocol/merkle.ts'
 import type { ChunkIndex, InfoHash } from '../../protocol/units.ts'
+import { chunkRoot } from '../../seeder/chunk-root.ts'
 import { nodeClock } from '../../seeder/node-clock.ts'
 import { openNodeSocket } from '../../seeder/node-socket.ts'
 import { loadNodeTransport } from '../../seeder/node-transport.ts'
 import { eventually } from './poll.ts'
 import type { Owner } from './scratch.ts'
-
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest()
 
 /** A visitor without a browser: the mesh over WebRTC for Node. */
 export class NodePeer {
@@ -44,7 +43,7 @@ export class NodePeer {
       verify: async (chunk, bytes) => {
         const file = fileOfChunk(swarm.files, chunk)
         if (file === undefined) return false
-        const root = merkleRoot(blocksOf(bytes).map(sha256), leafWidth(file.size, file.chunkSize), sha256)
+        const root = chunkRoot(bytes, file.size, file.chunkSize)
         return sameHash(root, hashes.subarray(chunk * HASH_LENGTH, (chunk + 1) * HASH_LENGTH))
       },
       onStatus: () => undefined,

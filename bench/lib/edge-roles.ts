@@ -1,0 +1,144 @@
+import { createReadStream } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import wrtc from '@roamhq/wrtc'
+import SimplePeer from 'simple-peer'
+import type { SwarmDriver } from '../../mesh/swarm-driver.ts'
+import { MANIFEST_NAME, parseManifest } from '../../protocol/manifest.ts'
+import { type ChunkIndex, KiB, MiB } from '../../protocol/units.ts'
+import { Edge } from '../../seeder/edge/edge.ts'
+import { loadNodeTransport } from '../../seeder/node-transport.ts'
+import { Seeder } from '../../seeder/seeder.ts'
+import { NodePeer, untilOffered } from '../../test/harness/node-peer.ts'
+import { numberOf, playRole, textOf } from './role.ts'
+
+// The parts of bench/edge.ts: a plain static server, an edge, a seeder, peers, and both ends of bare connections.
+
+/** The largest message that simple-peer carries everywhere, and the fastest. */
+const ZEROS = new Uint8Array(64 * KiB)
+
+const drivers: { readonly driver: SwarmDriver; readonly chunkCount: number }[] = []
+const pipes: SimplePeer.Instance[] = []
+/** How many bytes have come in over pipes. */
+let received = 0
+
+playRole({
+  /** Serves one file as Node does it by itself. @returns port */
+  static: async (path) => {
+    const server = createServer((_, response) => {
+      createReadStream(textOf(path)).pipe(response)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return (server.address() as AddressInfo).port
+  },
+
+  /** An edge of a site. @returns port */
+  edge: async (url) => {
+    const edge = await Edge.start({
+      manifestUrl: textOf(url),
+      folder: join(tmpdir(), `tributary-bench-edge-${process.pid}`),
+      cacheSize: 1024 * MiB,
+      memory: 512 * MiB,
+      maxOpenFiles: 256,
+      joinAll: false,
+      http: { host: '127.0.0.1', port: 0, maxConnections: 100 },
+      makeTransport: undefined,
+      announce: [],
+      log: () => undefined,
+    })
+    return edge.httpPort
+  },
+
+  /** A seeder of a folder, whose site is at `origin`. */
+  seeder: async (given) => {
+    const [root = '', origin = ''] = textOf(given).split('\n')
+    const makeTransport = await loadNodeTransport()
+    await Seeder.start({ root, origin, announce: [], makeTransport, log: () => undefined })
+  },
+
+  /** Joins the first swarm of a site with so many peers, and waits until the seeder offers everything to each. */
+  join: async (given) => {
+    const [site = '', peers = ''] = textOf(given).split('\n')
+    const manifest = parseManifest(await (await fetch(new URL(MANIFEST_NAME, site))).json())
+    const [swarm] = manifest.swarms
+    if (swarm === undefined) throw new Error('the site has no swarm')
+    const hashes = new Uint8Array(await (await fetch(new URL(swarm.hashes, site))).arrayBuffer())
+    const tracker = `${site.replace('http', 'ws')}announce`
+    for (let i = 0; i < Number(peers); i++) {
+      const peer = new NodePeer([tracker], await loadNodeTransport())
+      drivers.push({ driver: peer.join(swarm, hashes), chunkCount: swarm.chunkCount })
+    }
+    await Promise.all(drivers.map(({ driver, chunkCount }) => untilOffered(driver, chunkCount, chunkCount)))
+  },
+
+  /** Fetches everything with all peers. @returns milliseconds */
+  fetch: async () => {
+    const started = performance.now()
+    await Promise.all(drivers.map(fetchAll))
+    return performance.now() - started
+  },
+
+  /** One end of a bare connection. @param offer of the other end; empty: this end makes it. @returns its description */
+  pipe: async (offer) => {
+    const initiator = textOf(offer) === ''
+    const peer = new SimplePeer({
+      initiator,
+      wrtc,
+      trickle: false,
+      iceCompleteTimeout: 1_500,
+      config: { iceServers: [] },
+    })
+    pipes.push(peer)
+    peer.on('data', (bytes: Uint8Array) => {
+      received += bytes.length
+    })
+    peer.on('error', () => undefined)
+    const description = new Promise<string>((resolve) => {
+      peer.on('signal', (signal) => resolve(JSON.stringify(signal)))
+    })
+    if (!initiator) peer.signal(textOf(offer))
+    return await description
+  },
+
+  /** The other end's answer to the connection that was offered last. */
+  accept: async (answer) => {
+    const peer = pipes.at(-1)
+    peer?.signal(textOf(answer))
+    await new Promise<void>((resolve) => peer?.once('connect', resolve))
+  },
+
+  /** Sends so many bytes over each connection. */
+  pour: async (bytes) => {
+    await Promise.all(pipes.map((peer) => pour(peer, numberOf(bytes))))
+  },
+
+  /** Waits until so many more bytes have come. @returns milliseconds */
+  take: async (bytes) => {
+    const [started, until] = [performance.now(), received + numberOf(bytes)]
+    while (received < until) await new Promise((resolve) => setTimeout(resolve, 2))
+    return performance.now() - started
+  },
+})
+
+/** As many chunks at a time as a worker asks for. */
+async function fetchAll({ driver, chunkCount }: { driver: SwarmDriver; chunkCount: number }): Promise<void> {
+  const LANES = 16
+  const chunks = Array.from({ length: chunkCount }, (_, i) => i as ChunkIndex).values()
+  const lane = async () => {
+    for (const chunk of chunks)
+      if ((await driver.fetch(chunk, 60_000)) === undefined) throw new Error(`chunk ${chunk} did not come`)
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+}
+
+/** Keeps so many messages waiting that the connection never runs dry. */
+async function pour(peer: SimplePeer.Instance, bytes: number): Promise<void> {
+  const WAITING = 8
+  const writes = Array.from({ length: bytes / ZEROS.length }, (_, i) => i).values()
+  const lane = async () => {
+    for (const _ of writes) await new Promise<void>((resolve) => peer.write(ZEROS, () => resolve()))
+  }
+  await Promise.all(Array.from({ length: WAITING }, lane))
+}
