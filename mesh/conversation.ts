@@ -9,7 +9,7 @@ import type { Holdings } from './holdings.ts'
 import type { Loading } from './loading.ts'
 import type { Peer } from './peer.ts'
 import type { Roster } from './roster.ts'
-import type { SessionEvent } from './session.ts'
+import type { SessionEvent } from './session-event.ts'
 
 export interface ConversationOptions {
   readonly roster: Roster
@@ -41,7 +41,7 @@ export class Conversation {
         break
       case 'bitfield':
         peer.searched = -1
-        this.reviewInterest(peer)
+        this.#reviewInterest(peer)
         break
       case 'have':
         this.#onHave(peer, event.chunk)
@@ -75,7 +75,7 @@ export class Conversation {
         downloader.leavesRejected(peer, event.span, nowMs)
         break
       case 'extensions':
-        if (holdings.sharing && loading.own.length > 0) this.sayLoading(peer)
+        if (holdings.sharing && loading.own.length > 0) this.#sayLoading(peer)
         break
       case 'loading':
         if (loading.heard(peer.link, event.chunks, nowMs)) this.#parts.onStatus()
@@ -92,15 +92,24 @@ export class Conversation {
     onStatus()
   }
 
-  reviewInterest({ session }: Peer): void {
-    const { own } = this.#parts.holdings
-    session.setInterested(session.bits.some((byte, i) => (byte & ~(own[i] ?? 0)) !== 0))
+  /** Looks again whose chunks we want. */
+  reviewInterests(): void {
+    for (const peer of this.#parts.roster.peers.values()) this.#reviewInterest(peer)
   }
 
-  /** Who does not share fetches for itself alone: nobody should wait for that. */
-  sayLoading({ session }: Peer): void {
-    const { holdings, loading } = this.#parts
-    session.sendExtended(LOADING_EXTENSION, holdings.sharing ? loading.own : encodeLoading([]))
+  /** Tells all peers of chunks that we hold now. */
+  announce(chunks: readonly ChunkIndex[]): void {
+    for (const { session } of this.#parts.roster.peers.values()) for (const chunk of chunks) session.announce(chunk)
+  }
+
+  /** Tells all peers what we are fetching from the origin. */
+  tellLoading(): void {
+    for (const peer of this.#parts.roster.peers.values()) this.#sayLoading(peer)
+  }
+
+  #reviewInterest({ session }: Peer): void {
+    const { own } = this.#parts.holdings
+    session.setInterested(session.bits.some((byte, i) => (byte & ~(own[i] ?? 0)) !== 0))
   }
 
   #greeted(peer: Peer, peerId: PeerId, nowMs: number): void {
@@ -128,5 +137,11 @@ export class Conversation {
       this.#parts.onStatus()
     }
     this.#parts.downloader.rejected(peer, chunk, nowMs)
+  }
+
+  /** Who does not share fetches for itself alone: nobody should wait for that. */
+  #sayLoading({ session }: Peer): void {
+    const { holdings, loading } = this.#parts
+    session.sendExtended(LOADING_EXTENSION, holdings.sharing ? loading.own : encodeLoading([]))
   }
 }

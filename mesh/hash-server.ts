@@ -128,9 +128,9 @@ export class HashServer {
 function reply({ session }: Peer, span: HashSpan, hashes: readonly Uint8Array[]): void {
   const bytes = new Uint8Array(hashes.length * HASH_LENGTH)
   for (const [i, hash] of hashes.entries()) bytes.set(hash, i * HASH_LENGTH)
-  session.send({ kind: 'hashes', ...span, hashes: bytes })
+  session.send({ ...span, kind: 'hashes', hashes: bytes })
 }
 
 function reject({ session }: Peer, span: HashSpan): void {
-  session.send({ kind: 'hash-reject', ...span })
+  session.send({ ...span, kind: 'hash-reject' })
 }

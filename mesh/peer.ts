@@ -29,3 +29,32 @@ export interface Peer {
   /** When something was last sent. */
   sentMs: number
 }
+
+/** A connection that has not said by then who it is never will. */
+const HANDSHAKE_MS = 10_000
+const KEEP_ALIVE_MS = 60_000
+/** BEP 3 peers close after two minutes of silence. */
+const IDLE_MS = 150_000
+
+export function newPeer(who: Pick<Peer, 'link' | 'session' | 'initiator' | 'expected'>, nowMs: number): Peer {
+  return {
+    ...who,
+    assigned: new Set(),
+    searched: -1,
+    counted: false,
+    buffered: 0,
+    reading: undefined,
+    restsUntilMs: 0,
+    sentMs: nowMs,
+  }
+}
+
+/** Why a connection is of no use any more; undefined while it may be. */
+export function reasonToEnd({ session }: Peer, nowMs: number): string | undefined {
+  if (session.peerId === undefined && nowMs - session.openedMs >= HANDSHAKE_MS) return 'no handshake'
+  return nowMs - session.heardMs >= IDLE_MS ? 'silent' : undefined
+}
+
+export function keepAlive({ session, sentMs }: Peer, nowMs: number): void {
+  if (nowMs - sentMs >= KEEP_ALIVE_MS) session.send({ kind: 'keep-alive' })
+}

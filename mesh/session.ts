@@ -1,46 +1,17 @@
 import { ProtocolViolation } from '../protocol/errors.ts'
-import type { ChunkSpan } from '../protocol/geometry.ts'
-import { BLOCK_SIZE, type ChunkIndex, type InfoHash, KiB } from '../protocol/units.ts'
+import { BLOCK_SIZE, type ChunkIndex, type InfoHash } from '../protocol/units.ts'
 import { bitfieldLength, checkBitfield, clearBit, fullBitfield, hasBit, setBit } from '../protocol/wire/bitfield.ts'
-import { encodeMessage, joinFrames, type Sendable } from '../protocol/wire/encode.ts'
-import {
-  EXTENSION_HANDSHAKE_ID,
-  encodeExtensionHandshake,
-  parseExtensionHandshake,
-} from '../protocol/wire/extension-handshake.ts'
+import { encodeMessage, type Sendable } from '../protocol/wire/encode.ts'
+import { EXTENSION_HANDSHAKE_ID, parseExtensionHandshake } from '../protocol/wire/extension-handshake.ts'
 import { type Arrival, FrameDecoder } from '../protocol/wire/frame-decoder.ts'
 import { encodeHandshake, type Handshake, type PeerId } from '../protocol/wire/handshake.ts'
-import { LOADING_EXTENSION, parseLoading } from '../protocol/wire/loading.ts'
-import type { BlockSpan, HashSpan, WireMessage } from '../protocol/wire/messages.ts'
+import { parseLoading } from '../protocol/wire/loading.ts'
+import type { BlockSpan, WireMessage } from '../protocol/wire/messages.ts'
 import { DownloadPipeline, type Lacks } from './download-pipeline.ts'
-import { UPLOAD_QUEUE, UploadQueue } from './upload-queue.ts'
-
-/** What a session tells its swarm. */
-export type SessionEvent =
-  /** The peer has said who it is. */
-  | { readonly kind: 'greeted'; readonly peerId: PeerId }
-  /** `bits` changed as a whole. */
-  | { readonly kind: 'bitfield' }
-  | { readonly kind: 'have'; readonly chunk: ChunkIndex }
-  /** The peer no longer serves us, and forgot what we asked for. */
-  | { readonly kind: 'choked' }
-  | { readonly kind: 'unchoked' }
-  /** The peer began or ceased to want our chunks. */
-  | { readonly kind: 'interest' }
-  /** A block that we asked for. `bytes` is a view of the input: copy it before the next input. */
-  | { readonly kind: 'block'; readonly chunk: ChunkIndex; readonly offset: number; readonly bytes: Uint8Array }
-  /** The peer will not send this chunk. */
-  | { readonly kind: 'rejected'; readonly chunk: ChunkIndex }
-  /** The upload queue has something new. */
-  | { readonly kind: 'requested' }
-  /** The peer has said which extensions it speaks. */
-  | { readonly kind: 'extensions' }
-  /** The peer asks for hashes. Byte fields are views of the input here and below. */
-  | { readonly kind: 'hashes-requested'; readonly span: HashSpan }
-  | { readonly kind: 'hashes'; readonly span: HashSpan; readonly hashes: Uint8Array }
-  | { readonly kind: 'hashes-rejected'; readonly span: HashSpan }
-  /** The chunks that the peer is fetching from the origin, and no others. */
-  | { readonly kind: 'loading'; readonly chunks: readonly ChunkSpan[] }
+import { introduction, LOADING_ID } from './introduction.ts'
+import { Outbox } from './outbox.ts'
+import type { SessionEvent } from './session-event.ts'
+import { UploadQueue } from './upload-queue.ts'
 
 export interface SessionOptions {
   readonly infoHash: InfoHash
@@ -58,15 +29,6 @@ export interface SessionOptions {
   readonly onOutput: () => void
   readonly nowMs: number
 }
-
-/** Name that we give in the extension handshake. */
-const CLIENT = 'Tributary'
-/** Extensions that we speak, with the ids under which we want to receive them. */
-const EXTENSIONS = new Map([[LOADING_EXTENSION, 1]])
-/** Frames up to this size share a data channel message. */
-const SMALL_FRAME = 1024
-/** Larger frames are cut: some stacks drop messages above 64 KiB. */
-const MAX_MESSAGE = 32 * KiB
 
 /**
  * One connection to one peer, from its first byte: BEP 3 with BEP 6 and BEP 10. Knows nothing about other peers.
@@ -93,7 +55,7 @@ export class Session {
   #extensions: ReadonlyMap<string, number> = new Map()
   readonly #options: SessionOptions
   readonly #decoder = new FrameDecoder()
-  readonly #output: Uint8Array[] = []
+  readonly #outbox = new Outbox()
   #first = true
 
   constructor(options: SessionOptions) {
@@ -125,23 +87,7 @@ export class Session {
 
   /** What is to be sent, each entry one data channel message. */
   takeOutput(): Uint8Array[] {
-    const messages: Uint8Array[] = []
-    let small: Uint8Array[] = []
-    const flush = () => {
-      const [only] = small
-      if (only !== undefined) messages.push(small.length === 1 ? only : joinFrames(small))
-      small = []
-    }
-    for (const frame of this.#output) {
-      if (frame.length <= SMALL_FRAME) small.push(frame)
-      else {
-        flush()
-        for (let at = 0; at < frame.length; at += MAX_MESSAGE) messages.push(frame.subarray(at, at + MAX_MESSAGE))
-      }
-    }
-    flush()
-    this.#output.length = 0
-    return messages
+    return this.#outbox.take()
   }
 
   has(chunk: ChunkIndex): boolean {
@@ -214,7 +160,7 @@ export class Session {
   }
 
   #write(frame: Uint8Array): void {
-    this.#output.push(frame)
+    this.#outbox.add(frame)
     this.#options.onOutput()
   }
 
@@ -222,17 +168,8 @@ export class Session {
     if (handshake.infoHash !== this.#options.infoHash)
       throw new ProtocolViolation(`peer is of swarm ${handshake.infoHash}`)
     this.#remote = handshake
-    const own = this.#options.ownBits()
-    const empty = own.every((byte) => byte === 0)
-    // BEP 3 and 6: the bitfield or its short form comes first, and nothing at all is a form of "none" without BEP 6.
-    if (!empty) this.send({ kind: 'bitfield', bits: own })
-    else if (handshake.fast) this.send({ kind: 'have-none' })
-    if (handshake.extended) {
-      const { provesBlocks } = this.#options
-      const own = { messages: EXTENSIONS, client: CLIENT, queueLength: UPLOAD_QUEUE, provesBlocks }
-      const payload = encodeExtensionHandshake(own)
-      this.send({ kind: 'extended', id: EXTENSION_HANDSHAKE_ID, payload })
-    }
+    const { ownBits, provesBlocks } = this.#options
+    for (const message of introduction(handshake, ownBits(), provesBlocks)) this.send(message)
     return { kind: 'greeted', peerId: handshake.peerId }
   }
 
@@ -271,11 +208,11 @@ export class Session {
       case 'extended':
         return this.#onExtended(message.id, message.payload)
       case 'hash-request':
-        return { kind: 'hashes-requested', span: hashSpan(message) }
+        return { kind: 'hashes-requested', span: message }
       case 'hashes':
-        return { kind: 'hashes', span: hashSpan(message), hashes: message.hashes }
+        return { kind: 'hashes', span: message, hashes: message.hashes }
       case 'hash-reject':
-        return { kind: 'hashes-rejected', span: hashSpan(message) }
+        return { kind: 'hashes-rejected', span: message }
       case 'keep-alive':
       case 'port':
       case 'suggest':
@@ -345,8 +282,7 @@ export class Session {
   }
 
   #onExtended(id: number, payload: Uint8Array): SessionEvent | undefined {
-    if (id === EXTENSIONS.get(LOADING_EXTENSION))
-      return { kind: 'loading', chunks: parseLoading(payload, this.#options.chunkCount) }
+    if (id === LOADING_ID) return { kind: 'loading', chunks: parseLoading(payload, this.#options.chunkCount) }
     if (id !== EXTENSION_HANDSHAKE_ID) return undefined
     const { messages, queueLength, provesBlocks } = parseExtensionHandshake(payload)
     this.#extensions = messages
@@ -365,8 +301,4 @@ export class Session {
   forget(chunk: ChunkIndex): void {
     clearBit(this.bits, chunk)
   }
-}
-
-function hashSpan({ piecesRoot, baseLayer, index, length, proofLayers }: HashSpan): HashSpan {
-  return { piecesRoot, baseLayer, index, length, proofLayers }
 }

@@ -1,10 +1,11 @@
 import type { InfoHash } from '../protocol/units.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
 import type { Clock } from './clock.ts'
+import { Connector, type MadeOffer } from './connector.ts'
 import type { SwarmDriver } from './swarm-driver.ts'
-import { encodeAnnounce, encodeAnswer, type OfferId, type TrackerMessage } from './tracker-messages.ts'
+import { encodeAnnounce, type OfferId, type TrackerMessage } from './tracker-messages.ts'
 import { rendezvousOrder, type TrackerPool, type TrackerSubscription } from './tracker-pool.ts'
-import type { Link, Negotiation, Offer, Transport } from './transport.ts'
+import type { Transport } from './transport.ts'
 
 export interface SignallingOptions {
   readonly infoHash: InfoHash
@@ -26,11 +27,6 @@ export type SignallingPhase = 'joining' | 'up' | 'down'
 
 /** Connections that are offered in one announce: each costs an RTCPeerConnection until it is answered or expires. */
 const MAX_OFFERS = 5
-/** Offers that others may make us a minute. */
-const MAX_INCOMING = 60
-const OFFER_LIFE_MS = 50_000
-/** From the exchange of descriptions until the connection must be open. */
-const CONNECT_MS = 20_000
 const DEFAULT_INTERVAL_MS = 120_000
 const SHORTEST_INTERVAL_MS = 5_000
 const LONGEST_INTERVAL_MS = 10 * 60_000
@@ -46,19 +42,12 @@ const RESPONSE_MS = 15_000
 /** A swarm that had to move to another tracker looks for its own again after this long. */
 const RETURN_MS = 5 * 60_000
 
-interface PendingOffer {
-  readonly offer: Offer
-  readonly cancelExpiry: () => void
-}
-
-/** Finds the peers of one swarm through its tracker, and connects to them. */
+/** Finds the peers of one swarm through its tracker, and has connections made to them. */
 export class Signalling {
   phase: SignallingPhase = 'joining'
   readonly #options: SignallingOptions
   readonly #trackers: readonly string[]
-  readonly #pending = new Map<OfferId, PendingOffer>()
-  /** Connections that are being made, and with whom. */
-  readonly #connecting = new Map<Negotiation, PeerId>()
+  readonly #connector: Connector
   #current = 0
   #failedInARow = 0
   #subscription: TrackerSubscription
@@ -66,9 +55,6 @@ export class Signalling {
   #cancelAnnounce: (() => void) | undefined
   #cancelResponse: (() => void) | undefined
   #cancelReturn: (() => void) | undefined
-  #incoming = 0
-  #incomingSinceMs = 0
-  #answering = 0
   #known = 0
   #lonelyMs = FIRST_LONELY_MS
   #closed = false
@@ -76,6 +62,11 @@ export class Signalling {
   constructor(options: SignallingOptions) {
     this.#options = options
     this.#trackers = rendezvousOrder(options.announce, options.infoHash)
+    this.#connector = new Connector({
+      ...options,
+      send: (text) => this.#subscription.send(text),
+      changing: (change) => this.#expecting(change),
+    })
     this.#subscription = this.#subscribe()
   }
 
@@ -86,20 +77,14 @@ export class Signalling {
     this.#closed = true
     this.#cancelTimers()
     this.#subscription.leave()
-    for (const { offer, cancelExpiry } of this.#pending.values()) {
-      cancelExpiry()
-      offer.abandon()
-    }
-    this.#pending.clear()
-    for (const negotiation of this.#connecting.keys()) negotiation.abandon()
-    this.#connecting.clear()
+    this.#connector.close()
   }
 
   /** Peers that the tracker knows of, or that are on their way, and have not greeted yet; at most the room for them. */
   get expected(): number {
     const { peers, links, room } = this.#options.driver.swarm
     const strangers = links - peers
-    const unmet = Math.max(this.#known - peers, strangers + this.#connecting.size + this.#answering)
+    const unmet = Math.max(this.#known - peers, strangers + this.#connector.onTheWay)
     return Math.max(0, Math.min(unmet, strangers + room))
   }
 
@@ -109,8 +94,6 @@ export class Signalling {
     change()
     if (!this.#closed && this.expected !== before) this.#options.onChange()
   }
-
-  // The tracker
 
   #subscribe(): TrackerSubscription {
     const generation = ++this.#generation
@@ -138,7 +121,7 @@ export class Signalling {
     if (index !== 0) this.#cancelReturn = this.#options.clock.after(RETURN_MS, () => this.#moveTo(0))
   }
 
-  #announce(event: 'started' | 'stopped' | undefined, offers: { offerId: OfferId; sdp: string }[]): void {
+  #announce(event: 'started' | 'stopped' | undefined, offers: readonly MadeOffer[]): void {
     const { infoHash, peerId, driver } = this.#options
     const { missing, uploaded } = driver.swarm
     const text = encodeAnnounce({
@@ -163,10 +146,10 @@ export class Signalling {
         this.#announced(message.interval, message.peers)
         break
       case 'offer':
-        void this.#answer(message.peerId, message.offerId, message.sdp)
+        void this.#connector.answer(message.peerId, message.offerId, message.sdp)
         break
       case 'answer':
-        this.#accept(message.peerId, message.offerId, message.sdp)
+        this.#connector.accept(message.peerId, message.offerId, message.sdp)
         break
       case 'failure':
       case 'nonsense':
@@ -209,113 +192,19 @@ export class Signalling {
     this.#options.onChange()
   }
 
-  // Connections
-
   /** @param regardless announce even when there is nobody to offer to */
   async #makeOffers(regardless: boolean): Promise<void> {
     const generation = this.#generation
-    const offers = await Promise.all(Array.from({ length: this.#offersWorthMaking() }, () => this.#makeOffer()))
-    const made = offers.filter((offer) => offer !== undefined)
+    const made = await this.#connector.makeOffers(this.#offersWorthMaking())
     if (!this.#closed && generation === this.#generation && (regardless || made.length > 0))
       this.#announce(undefined, made)
   }
 
   /** While somebody is missing: the tracker passes offers on at random, and whoever is connected already ignores them. */
   #offersWorthMaking(): number {
-    const isComplete = this.#known <= this.#options.driver.swarm.peers + this.#connecting.size
-    return isComplete ? 0 : Math.max(0, Math.min(this.#known, this.#room - this.#pending.size, MAX_OFFERS))
-  }
-
-  get #room(): number {
-    return this.#options.driver.swarm.room - this.#connecting.size - this.#answering
-  }
-
-  async #makeOffer(): Promise<{ offerId: OfferId; sdp: string } | undefined> {
-    const offer = await this.#options.transport.offer().catch(() => undefined)
-    if (offer === undefined || this.#closed) {
-      offer?.abandon()
-      return undefined
-    }
-    offer.opened.catch(() => undefined) // observed by whoever takes the answer
-    const offerId = this.#options.newOfferId()
-    const cancelExpiry = this.#options.clock.after(OFFER_LIFE_MS, () => {
-      this.#pending.delete(offerId)
-      offer.abandon()
-    })
-    this.#pending.set(offerId, { offer, cancelExpiry })
-    return { offerId, sdp: offer.sdp }
-  }
-
-  #accept(peerId: PeerId, offerId: OfferId, sdp: string): void {
-    const pending = this.#pending.get(offerId)
-    if (pending === undefined) return
-    this.#pending.delete(offerId)
-    pending.cancelExpiry()
-    this.#yieldTo(peerId)
-    if (!this.#welcomes(peerId)) {
-      pending.offer.abandon()
-      return
-    }
-    pending.offer.accept(sdp)
-    this.#expecting(() => void this.#connect(pending.offer, peerId, true))
-  }
-
-  /**
-   * Both sides offered and answered each other at the same moment: the connection that the smaller peer id made is
-   * kept, so that both give up the same one.
-   */
-  #yieldTo(peerId: PeerId): void {
-    if (this.#options.peerId > peerId) return
-    for (const [negotiation, other] of this.#connecting) {
-      if (other !== peerId) continue
-      this.#expecting(() => this.#connecting.delete(negotiation))
-      negotiation.abandon()
-    }
-  }
-
-  async #answer(peerId: PeerId, offerId: OfferId, offerSdp: string): Promise<void> {
-    if (!this.#admitsOffer() || !this.#welcomes(peerId)) return
-    this.#expecting(() => this.#answering++)
-    const negotiation = await this.#options.transport.answer(offerSdp).catch(() => undefined)
-    this.#expecting(() => {
-      this.#answering--
-      if (negotiation) this.#reply(negotiation, peerId, offerId)
-    })
-  }
-
-  #reply(negotiation: Negotiation, peerId: PeerId, offerId: OfferId): void {
-    negotiation.opened.catch(() => undefined)
-    const { infoHash, peerId: own } = this.#options
-    const text = encodeAnswer({ infoHash, peerId: own, toPeerId: peerId, offerId, sdp: negotiation.sdp })
-    if (this.#closed || !this.#welcomes(peerId) || !this.#subscription.send(text)) negotiation.abandon()
-    else void this.#connect(negotiation, peerId, false)
-  }
-
-  #welcomes(peerId: PeerId): boolean {
-    if (this.#room <= 0 || !this.#options.driver.swarm.welcomes(peerId)) return false
-    for (const other of this.#connecting.values()) if (other === peerId) return false
-    return true
-  }
-
-  #admitsOffer(): boolean {
-    const nowMs = this.#options.clock.now()
-    if (nowMs - this.#incomingSinceMs >= 60_000) {
-      this.#incomingSinceMs = nowMs
-      this.#incoming = 0
-    }
-    return ++this.#incoming <= MAX_INCOMING
-  }
-
-  async #connect(negotiation: Negotiation, peerId: PeerId, initiator: boolean): Promise<void> {
-    this.#connecting.set(negotiation, peerId)
-    const cancelDeadline = this.#options.clock.after(CONNECT_MS, () => negotiation.abandon())
-    const link: Link | undefined = await negotiation.opened.catch(() => undefined)
-    cancelDeadline()
-    this.#expecting(() => {
-      this.#connecting.delete(negotiation)
-      if (this.#closed) link?.close()
-      else if (link) this.#options.driver.addLink(link, { initiator, peerId })
-    })
+    const { connecting, roomForOffers } = this.#connector
+    const isComplete = this.#known <= this.#options.driver.swarm.peers + connecting
+    return isComplete ? 0 : Math.min(this.#known, roomForOffers, MAX_OFFERS)
   }
 
   #cancelTimers(): void {

@@ -8,7 +8,7 @@ import { Downloader } from './downloader.ts'
 import { HashServer } from './hash-server.ts'
 import { Holdings } from './holdings.ts'
 import { Loading } from './loading.ts'
-import type { LinkId, Peer } from './peer.ts'
+import { keepAlive, type LinkId, newPeer, type Peer, reasonToEnd } from './peer.ts'
 import { Roster } from './roster.ts'
 import { Session } from './session.ts'
 import type { SwarmEffect, SwarmInput, SwarmOptions } from './swarm-io.ts'
@@ -16,11 +16,6 @@ import { Uploader } from './uploader.ts'
 
 const MAX_PEERS = 12
 const UPLOAD_SLOTS = 4
-/** A connection that has not said by then who it is never will. */
-const HANDSHAKE_MS = 10_000
-const KEEP_ALIVE_MS = 60_000
-/** BEP 3 peers close after two minutes of silence. */
-const IDLE_MS = 150_000
 
 /**
  * All peers of one info hash. Pure: `handle` takes an input and the time and returns what is to be done.
@@ -51,8 +46,8 @@ export class Swarm {
     this.#availability = new Availability(chunkCount)
     this.#loading = new Loading(chunkCount)
     this.#choker = new Choker(options.uploadSlots ?? UPLOAD_SLOTS, options.random)
-    const emit = (effect: SwarmEffect) => this.#emit(effect)
     const { peers } = this.#roster
+    const emit = (effect: SwarmEffect) => this.#emit(effect)
     const accuse = (guilty: PeerId | undefined, nowMs: number) => this.#ban(guilty, nowMs)
     const learned = (chunk: ChunkIndex, leaves: readonly Uint8Array[]) => this.#hashServer.learn(chunk, leaves)
     this.#downloader = new Downloader({ peers, lengthOf, trees, emit, accuse, learned })
@@ -156,10 +151,10 @@ export class Swarm {
         this.#uploader.chunkRead(input.chunk, input.bytes, nowMs)
         break
       case 'stored':
-        this.#announce(this.#holdings.add(input.chunks))
+        this.#conversation.announce(this.#holdings.add(input.chunks))
         break
       case 'loading':
-        if (this.#loading.set(input.chunks, nowMs)) this.#tellLoading()
+        if (this.#loading.set(input.chunks, nowMs)) this.#conversation.tellLoading()
         break
       case 'dropped':
         this.#dropped()
@@ -180,10 +175,10 @@ export class Swarm {
       this.#emit({ kind: 'closeLink', link, reason: 'not wanted' })
       return
     }
-    const { infoHash, chunkCount, chunkSize, lengthOf, trees } = this.#options
+    const { infoHash, peerId: ownId, chunkCount, chunkSize, lengthOf, trees } = this.#options
     const session = new Session({
       infoHash,
-      peerId: this.#options.peerId,
+      peerId: ownId,
       chunkCount,
       chunkSize,
       lengthOf,
@@ -192,19 +187,7 @@ export class Swarm {
       onOutput: () => this.#wake(link),
       nowMs,
     })
-    const peer: Peer = {
-      link,
-      session,
-      initiator,
-      expected: peerId,
-      assigned: new Set(),
-      searched: -1,
-      counted: false,
-      buffered: 0,
-      reading: undefined,
-      restsUntilMs: 0,
-      sentMs: nowMs,
-    }
+    const peer = newPeer({ link, session, initiator, expected: peerId }, nowMs)
     this.#roster.peers.set(link, peer)
     this.#choker.add(session)
     this.#dirty.add(peer)
@@ -264,52 +247,37 @@ export class Swarm {
 
   // What we hold and give
 
-  #announce(chunks: readonly ChunkIndex[]): void {
-    for (const { session } of this.#roster.peers.values()) for (const chunk of chunks) session.announce(chunk)
-  }
-
   /** BEP 3 has no way to take a HAVE back; who asks is refused. */
   #dropped(): void {
     this.#holdings.clear()
-    for (const peer of this.#roster.peers.values()) this.#conversation.reviewInterest(peer)
+    this.#conversation.reviewInterests()
   }
 
   #setSharing(sharing: boolean): void {
-    const chunks = this.#holdings.setSharing(sharing)
-    if (chunks === undefined) return
-    this.#announce(chunks)
-    this.#tellLoading()
+    const held = this.#holdings.setSharing(sharing)
+    if (held === undefined) return
+    this.#conversation.announce(held)
+    this.#conversation.tellLoading()
     this.#choker.fill(sharing)
   }
 
-  #tellLoading(): void {
-    for (const peer of this.#roster.peers.values()) this.#conversation.sayLoading(peer)
-  }
-
-  // Time
-
   #tick(nowMs: number): void {
     for (const peer of this.#downloader.tick(nowMs)) this.#end(peer, 'delivers nothing', nowMs)
-    for (const peer of [...this.#roster.peers.values()]) this.#tickPeer(peer, nowMs)
+    for (const peer of [...this.#roster.peers.values()]) {
+      const reason = reasonToEnd(peer, nowMs)
+      if (reason !== undefined) this.#end(peer, reason, nowMs)
+      else keepAlive(peer, nowMs)
+    }
     if (nowMs - this.#rechokedMs >= RECHOKE_MS) {
       this.#rechokedMs = nowMs
-      for (const peer of this.#roster.peers.values()) this.#conversation.reviewInterest(peer)
+      this.#conversation.reviewInterests()
       this.#choker.rechoke(this.#holdings.sharing)
     }
     const { changed, tell } = this.#loading.tick(nowMs)
     if (changed) this.#emit({ kind: 'statusChanged' })
-    if (tell) this.#tellLoading()
+    if (tell) this.#conversation.tellLoading()
     this.#uploader.pumpAll(nowMs)
   }
-
-  #tickPeer(peer: Peer, nowMs: number): void {
-    const { session } = peer
-    if (session.peerId === undefined && nowMs - session.openedMs >= HANDSHAKE_MS) this.#end(peer, 'no handshake', nowMs)
-    else if (nowMs - session.heardMs >= IDLE_MS) this.#end(peer, 'silent', nowMs)
-    else if (nowMs - peer.sentMs >= KEEP_ALIVE_MS) session.send({ kind: 'keep-alive' })
-  }
-
-  // Output
 
   #emit(effect: SwarmEffect): void {
     this.#effects.push(effect)

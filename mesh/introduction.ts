@@ -1,0 +1,30 @@
+import type { Sendable } from '../protocol/wire/encode.ts'
+import { EXTENSION_HANDSHAKE_ID, encodeExtensionHandshake } from '../protocol/wire/extension-handshake.ts'
+import type { Handshake } from '../protocol/wire/handshake.ts'
+import { LOADING_EXTENSION } from '../protocol/wire/loading.ts'
+import { UPLOAD_QUEUE } from './upload-queue.ts'
+
+/** Name that we give in the extension handshake. */
+const CLIENT = 'Tributary'
+/** Id under which we want to receive what peers are loading. */
+export const LOADING_ID = 1
+
+/**
+ * What we say first to a peer that has greeted us.
+ * @param own what we hold, in wire order
+ * @param provesBlocks whether we answer hash requests
+ */
+export function introduction({ fast, extended }: Handshake, own: Uint8Array, provesBlocks: boolean): Sendable[] {
+  const messages: Sendable[] = []
+  // BEP 3 and 6: the bitfield or its short form comes first, and nothing at all is a form of "none" without BEP 6.
+  if (own.some((byte) => byte !== 0)) messages.push({ kind: 'bitfield', bits: own })
+  else if (fast) messages.push({ kind: 'have-none' })
+  if (!extended) return messages
+  const payload = encodeExtensionHandshake({
+    messages: new Map([[LOADING_EXTENSION, LOADING_ID]]),
+    client: CLIENT,
+    queueLength: UPLOAD_QUEUE,
+    provesBlocks,
+  })
+  return [...messages, { kind: 'extended', id: EXTENSION_HANDSHAKE_ID, payload }]
+}
