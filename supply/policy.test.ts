@@ -57,8 +57,10 @@ test('what a peer fetches counts as theirs, what they refused does not', () => {
 })
 
 test('there is a crowd as soon as somebody is known of, and for good when somebody is connected', () => {
-  assert.ok(isCrowd(CROWD) && isCrowd(view(swarm({ peers: 0, expected: 1 }), { sinceJoinMs: 100 })))
-  assert.ok(!isCrowd(view(swarm({ peers: 0, expected: 1 }))) && !isCrowd(ALONE))
+  const known = swarm({ peers: 0, expected: 1 })
+  assert.ok(isCrowd(CROWD, false) && isCrowd(view(known, { sinceJoinMs: 100 }), false))
+  assert.ok(!isCrowd(view(known), false) && !isCrowd(ALONE, false))
+  assert.ok(isCrowd(CROWD, true) && !isCrowd(view(known, { sinceJoinMs: 100 }), true), 'a media element waits for them')
 })
 
 test('alone, a download asks for half a second of a fast origin; in a crowd for less, so that little comes twice', () => {

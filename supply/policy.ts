@@ -74,7 +74,7 @@ export function supplierFor(need: Need, mesh: MeshView): Supplier {
   if (need.distance < (need.media ? BRIDGE_BYTES : START_BYTES)) return ORIGIN
   if (peersHold(need.chunk, mesh)) return fromHolders(need, mesh) ? PEERS : ORIGIN
   if (need.media && need.distance < URGENT_BYTES) return ORIGIN
-  if (isCrowd(mesh)) return inCrowd(need, mesh) ? LOOK : ORIGIN
+  if (isCrowd(mesh, need.media)) return inCrowd(need, mesh) ? LOOK : ORIGIN
   return need.media && isJoining(mesh) ? whileJoining(need.slackMs, mesh) : ORIGIN
 }
 
@@ -126,10 +126,13 @@ function hasBit(bits: Uint8Array | undefined, chunk: ChunkIndex): boolean {
   return ((bits?.[chunk >>> 3] ?? 0) & (0x80 >>> (chunk & 7))) !== 0
 }
 
-/** Whether others are about who will want what we fetch: connected, or on their way for a short time. */
-export function isCrowd(mesh: MeshView): boolean {
-  if (!mesh.status || mesh.status.phase === 'down') return false
-  return mesh.status.peers > 0 || (mesh.status.expected > 0 && mesh.sinceJoinMs < JOIN_PATIENCE_MS)
+/**
+ * Whether others are about who will want what we fetch: connected, or on their way for a short time. A media element
+ * waits for these instead: they may have it all.
+ */
+export function isCrowd({ status, sinceJoinMs }: MeshView, media: boolean): boolean {
+  if (!status || status.phase === 'down') return false
+  return status.peers > 0 || (!media && status.expected > 0 && sinceJoinMs < JOIN_PATIENCE_MS)
 }
 
 /** Whether a first peer may yet connect. The tracker's word comes earlier, and does not say so. */
@@ -138,9 +141,17 @@ function isJoining(mesh: MeshView): boolean {
   return mesh.sinceJoinMs < JOIN_PATIENCE_MS
 }
 
+/**
+ * Whether a media element fetches for the others as well: not while it is short itself, nor before those who have just
+ * connected can have said what they hold.
+ */
+export function helpsWhilePlaying(slackMs: number | undefined, { sinceJoinMs }: MeshView): boolean {
+  return sinceJoinMs >= JOIN_PATIENCE_MS && slackMs !== undefined && !isUrgent(slackMs)
+}
+
 /** The most bytes that one origin request asks for. @param bytesPerMs how fast the origin was of late */
 export function originSpan(media: boolean, mesh: MeshView, bytesPerMs: number): number {
-  if (isCrowd(mesh) && !media) return stretchBytes(bytesPerMs)
+  if (!media && isCrowd(mesh, media)) return stretchBytes(bytesPerMs)
   return Math.min(MAX_SPAN_BYTES, Math.max(leastSpan(media, mesh), media ? 0 : bytesPerMs * SPAN_MS))
 }
 

@@ -16,6 +16,7 @@ import type { Patience } from './patience.ts'
 import type { MeshPeers } from './peers.ts'
 import {
   BRIDGE_BYTES,
+  helpsWhilePlaying,
   isCrowd,
   isSlow,
   isTheirs,
@@ -134,7 +135,7 @@ export class Supply {
     const start = media ? mediaPeersFrom(demand) : position + (isSlow(view) ? PEERS_FROM_BYTES : 0)
     const span = { start, end: Math.min(end, position + lookahead(media)) }
     if (span.start < span.end) this.#askPeersFor(chunksCovering(file, span), file, view)
-    if (isCrowd(view)) this.#help(demand, view)
+    if (isCrowd(view, media)) this.#help(demand, view)
     else this.#askOriginEarly(demand)
   }
 
@@ -291,10 +292,10 @@ export class Supply {
    */
   #help(demand: Demand, view: MeshView): void {
     const { file, media, position, end } = demand
-    const bytes = stretchBytes(this.#origin.throughput.perMs ?? 0)
+    const bytes = media ? BRIDGE_BYTES : stretchBytes(this.#origin.throughput.perMs ?? 0)
     this.#origin.shorten(bytes)
     const isOver = this.#origin.isBusy || Date.now() < this.#noHelpUntil || this.#context.cache.unverifiable
-    if (isOver || (media && isUrgent(demand.slackMs() ?? 0))) return
+    if (isOver || (media && !helpsWhilePlaying(demand.slackMs(), view))) return
     const chunks = chunksCovering(file, { start: position, end: Math.min(end, position + lookahead(media)) })
     const all = !media && !((view.speed ?? 0) >= 1)
     const stretch = pickStretch({
