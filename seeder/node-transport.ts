@@ -22,14 +22,11 @@ export async function loadNodeTransport(): Promise<TransportMaker> {
   const { default: SimplePeer } = await import('simple-peer')
   return (iceServers) => {
     const config = { iceServers: iceServers.map(({ urls, ...credentials }) => ({ urls: [...urls], ...credentials })) }
-    return peerTransport(
-      ({ initiator }) => {
-        const peer = new SimplePeer({ initiator, wrtc, trickle: false, iceCompleteTimeout: GATHER_MS, config })
-        // In Node the channel answers on another thread, a tenth of the cost of sending. It holds 64 KiB at most, for
-        // simple-peer keeps the rest in its stream: that is counted.
-        return Object.defineProperty(peer, 'bufferSize', { value: 0 })
-      },
-      nodeClock,
-    )
+    return peerTransport(({ initiator }) => {
+      const peer = new SimplePeer({ initiator, wrtc, trickle: false, iceCompleteTimeout: GATHER_MS, config })
+      // In Node the channel answers on another thread, a tenth of the cost of sending. It holds 64 KiB at most, for
+      // simple-peer keeps the rest in its stream: that is counted.
+      return Object.defineProperty(peer, 'bufferSize', { value: 0 })
+    }, nodeClock)
   }
 }

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { startServer } from '../manifest-tool/serve/start-server.ts'
 import { makeFolder } from './harness/cli.ts'
 import { makeScratch } from './harness/scratch.ts'
 import { madeUp } from './harness/site.ts'
@@ -83,6 +84,27 @@ test('installed in an empty folder, the command works and the types are whole', 
       const response: Response = await fetch(new URL(script, url))
       assert.deepEqual([response.status, response.headers.get('content-type')], [200, 'text/javascript; charset=utf-8'])
       await response.arrayBuffer()
+    }
+  })
+
+  await t.test('npx tributary seed, as an edge', async (t) => {
+    const mirrored = await startServer({ dir: site })
+    t.after(() => mirrored.close())
+    await mirrored.manifestReady
+    const args = ['tributary', 'seed', mirrored.url, '--store', join(dir, 'store'), '--http-port', '0']
+    const edge = spawn('npx', args, { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+    t.after(async () => {
+      if (edge.pid !== undefined) process.kill(-edge.pid)
+      edge.stdout.destroy()
+      if (edge.exitCode === null && edge.signalCode === null) await once(edge, 'exit')
+    })
+    for await (const line of createInterface(edge.stdout)) {
+      const { message, url, level } = JSON.parse(line)
+      assert.notEqual(level, 'error', line)
+      if (message !== 'serving files') continue
+      const body = await (await fetch(new URL('a.bin', url))).arrayBuffer()
+      assert.ok(Buffer.from(body).equals(await readFile(join(site, 'a.bin'))))
+      break
     }
   })
 

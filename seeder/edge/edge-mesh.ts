@@ -33,10 +33,14 @@ interface Member {
   readonly swarm: SwarmManifest
   /** When it was last asked for here, on the mesh's clock. */
   askedMs: number
+  /** Whether we want of others what is missing. */
+  seeks: boolean
   /** When it was joined; begins anew when it wakes. */
   joinedMs: number
   /** Other peers that the tracker knows; undefined before it has answered. */
   others: number | undefined
+  /** Those of them that have everything. */
+  seeds: number
   waking: Promise<SwarmDriver | undefined> | undefined
   /** Bytes sent before it last slept. */
   uploadedBefore: number
@@ -64,7 +68,7 @@ export class EdgeMesh implements MeshPeers {
       wake: (infoHash) => this.#wake(infoHash),
       onAnnounced: ({ infoHash, others, lacking }) => {
         const member = this.#members.get(infoHash)
-        if (member) member.others = others
+        if (member) Object.assign(member, { others, seeds: others - lacking })
         this.#bell.ring()
         if (member && lacking > 0 && this.isAwake(infoHash)) options.onInterest(member.swarm)
       },
@@ -115,13 +119,15 @@ export class EdgeMesh implements MeshPeers {
     this.#members.set(infoHash, {
       swarm,
       askedMs: Number.NEGATIVE_INFINITY,
+      seeks: false,
       joinedMs: nowMs,
       others: undefined,
+      seeds: 0,
       waking: undefined,
       uploadedBefore: 0,
       refusedAt: new Map(),
     })
-    await this.#announce(infoHash, false)
+    await this.#announce(infoHash)
   }
 
   /** Takes part in a swarm from now on: somebody here wants something of it. */
@@ -131,9 +137,11 @@ export class EdgeMesh implements MeshPeers {
     const member = this.#members.get(infoHash)
     if (member === undefined) return
     member.askedMs = this.#port.clock.now()
-    if (this.isAwake(infoHash)) return
-    await this.#announce(infoHash, true)
+    if (member.seeks && this.isAwake(infoHash)) return
+    member.seeks = true
+    await this.#announce(infoHash)
     await this.#wake(infoHash)
+    this.#port.announcer.hurry(infoHash)
   }
 
   leave(infoHash: InfoHash): void {
@@ -160,16 +168,18 @@ export class EdgeMesh implements MeshPeers {
         member.uploadedBefore = this.uploadedIn(infoHash)
         node.leave(infoHash)
       }
-      await this.#announce(infoHash, this.isAwake(infoHash) && idleMs < IDLE_MS)
+      member.seeks &&= this.isAwake(infoHash) && idleMs < IDLE_MS
+      await this.#announce(infoHash)
       if (!this.isAwake(infoHash)) asleep.set(infoHash, { idleMs })
     }
     return asleep
   }
 
-  /** How many others hold a chunk, as far as that is known. */
+  /** How many others hold a chunk, at least: those that have everything, and one where any connected peer has it. */
   holders(infoHash: InfoHash, chunk: ChunkIndex): number {
     const available = this.#port.node.swarm(infoHash)?.swarm.available ?? NOTHING
-    return ((available[chunk >>> 3] ?? 0) >>> (7 - (chunk & 7))) & 1
+    const isOffered = ((available[chunk >>> 3] ?? 0) >>> (7 - (chunk & 7))) & 1
+    return Math.max(this.#members.get(infoHash)?.seeds ?? 0, isOffered)
   }
 
   /** Meets nobody any more, and sends what it has begun to send. */
@@ -244,6 +254,7 @@ export class EdgeMesh implements MeshPeers {
     const { open, held, read } = this.#options
     const { infoHash, chunkCount, files } = member.swarm
     const opened = await open(member.swarm)
+    const proofs = await opened.proofs()
     const spans = await held(infoHash)
     if (this.#members.get(infoHash) !== member) return undefined
     member.joinedMs = this.#port.clock.now()
@@ -260,6 +271,7 @@ export class EdgeMesh implements MeshPeers {
         if (!isGood) this.banned++
         return isGood
       },
+      ...(proofs && { proofs }),
       onStatus: () => this.#bell.ring(),
     })
     const driver = this.#port.node.swarm(infoHash)
@@ -270,14 +282,14 @@ export class EdgeMesh implements MeshPeers {
     return driver
   }
 
-  /** @param seeks whether we want of others what is missing; as before when absent */
-  async #announce(infoHash: InfoHash, seeks?: boolean): Promise<void> {
+  /** What trackers are told at the next announce. */
+  async #announce(infoHash: InfoHash): Promise<void> {
     const held = await this.#options.held(infoHash)
     const member = this.#members.get(infoHash)
     if (member === undefined) return
     const missing = held.reduce((left, { first, after }) => left - (after - first), member.swarm.chunkCount)
     const uploaded = this.uploadedIn(infoHash)
-    this.#port.announcer.add({ infoHash, missing, uploaded, ...(seeks !== undefined && { seeks }) })
+    this.#port.announcer.add({ infoHash, missing, uploaded, seeks: member.seeks })
   }
 
   #phase({ others }: Member, peers: number): SwarmStatus['phase'] {

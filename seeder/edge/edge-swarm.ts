@@ -1,4 +1,5 @@
 import { fileOfChunk } from '../../mesh/file-of-chunk.ts'
+import type { BlockProofs } from '../../mesh/mesh-node.ts'
 import type { ByteSpan, ChunkSpan } from '../../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../../protocol/manifest.ts'
 import { HASH_LENGTH, sameHash } from '../../protocol/merkle.ts'
@@ -15,6 +16,7 @@ import { SpanReader } from '../../supply/span-reader.ts'
 import { Supply } from '../../supply/supply.ts'
 import { SwarmCache } from '../../supply/swarm-cache.ts'
 import { chunkRoot } from '../chunk-root.ts'
+import { sha256 } from '../sha256.ts'
 
 export interface EdgeSwarmOptions {
   readonly swarm: SwarmManifest
@@ -92,6 +94,12 @@ export class EdgeSwarm {
   /** chunkCount x 32 bytes. @throws when they cannot be had */
   hashes(): Promise<Uint8Array<ArrayBuffer>> {
     return this.#hashes.bytes()
+  }
+
+  /** What peers need to check single blocks; undefined when the hashes cannot be had. */
+  async proofs(): Promise<BlockProofs | undefined> {
+    const chunkHashes = await this.hashes().catch(() => undefined)
+    return chunkHashes && { chunkHashes, sha256, digest: async (block) => sha256(block) }
   }
 
   /** Whether these are a chunk's bytes. @throws when the hashes cannot be had */

@@ -3,13 +3,12 @@ import type { OpenSocket } from '../../mesh/transport.ts'
 import type { SwarmManifest } from '../../protocol/manifest.ts'
 import { type ChunkIndex, type InfoHash, MiB } from '../../protocol/units.ts'
 import type { DiskStore } from '../../store/leveldb.ts'
-import { SeederError } from '../errors.ts'
+import { reasonOf, SeederError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { nodeClock } from '../node-clock.ts'
 import type { TransportMaker } from '../node-transport.ts'
 import type { PeerLimits } from '../peer-port.ts'
 import { type TrackerChoice, trackersOf } from '../trackers.ts'
-import { Catalogue } from './catalogue.ts'
 import { EdgeMesh } from './edge-mesh.ts'
 import type { EdgeSwarm } from './edge-swarm.ts'
 import { Filler } from './filler.ts'
@@ -17,7 +16,8 @@ import { Front } from './front.ts'
 import { Library } from './library.ts'
 import { Mirror } from './mirror.ts'
 import { openStore } from './open-store.ts'
-import { RemoteManifest, type SiteManifest } from './remote-manifest.ts'
+import { RemoteManifest } from './remote-manifest.ts'
+import { SiteWatch } from './site-watch.ts'
 import { type EdgeStats, statsOf } from './stats.ts'
 
 export interface EdgeOptions extends TrackerChoice, PeerLimits {
@@ -54,45 +54,30 @@ export class Edge {
   readonly #options: EdgeOptions
   readonly #clock: Clock
   readonly #disk: DiskStore
-  readonly #manifest: RemoteManifest
+  readonly #site: SiteWatch
   readonly #library: Library
   readonly #mesh: EdgeMesh | undefined
   readonly #filler: Filler
   readonly #front: Front
   #mirror: Mirror | undefined
-  #catalogue: Catalogue
-  #text: string
-  #trouble = ''
   #work: Promise<void> = Promise.resolve()
   #cancelPoll: (() => void) | undefined
   #cancelSweep: (() => void) | undefined
   #isClosed = false
 
-  private constructor(options: EdgeOptions, disk: DiskStore, manifest: RemoteManifest, site: SiteManifest) {
+  private constructor(options: EdgeOptions, disk: DiskStore, site: SiteWatch) {
     const { cacheSize, memory, makeTransport, log, clock = nodeClock } = options
     this.#options = options
     this.#clock = clock
     this.#disk = disk
-    this.#manifest = manifest
-    this.#text = site.text
-    this.#catalogue = this.#catalogueOf(site)
+    this.#site = site
     const forPeers = Math.min(memory * PEER_SHARE, MOST_FOR_PEERS)
-    const mesh =
-      makeTransport &&
-      new EdgeMesh({
-        ...options,
-        makeTransport,
-        open: (swarm) => this.#library.open(swarm),
-        held: (infoHash) => disk.runs(infoHash),
-        read: (infoHash, chunk) => this.#library.read(infoHash, chunk),
-        onInterest: (swarm) => this.#later(this.#filler.fill(swarm)),
-        cacheBytes: forPeers,
-      })
+    const mesh = makeTransport && this.#meshOf(makeTransport, forPeers)
     this.#mesh = mesh
     this.#library = new Library({
       disk,
       capacity: cacheSize,
-      siteRoot: manifest.siteRoot,
+      siteRoot: site.siteRoot,
       ...(mesh && { mesh }),
       holders: (infoHash, chunk) => this.#holders(infoHash, chunk),
       onStored: (infoHash, chunks) => this.#later(mesh?.stored(infoHash, chunks)),
@@ -106,11 +91,12 @@ export class Edge {
       log,
     })
     this.#front = new Front({
-      catalogue: () => this.#catalogue,
-      manifestText: () => this.#text,
+      catalogue: () => site.catalogue,
+      manifestText: () => site.text,
       open: (swarm) => this.#asked(swarm),
       differs: (file) => this.#library.differs(file),
       memory: memory - forPeers,
+      failed: (file, error) => log('debug', `${file.path} does not come`, { reason: reasonOf(error) }),
     })
   }
 
@@ -125,7 +111,7 @@ export class Edge {
     let edge: Edge | undefined
     try {
       const manifest = new RemoteManifest(options.manifestUrl, disk.values)
-      edge = new Edge(options, disk, manifest, await firstManifest(manifest, log))
+      edge = new Edge(options, disk, await SiteWatch.open(manifest, log))
       const front = edge.#front
       if (http)
         edge.#mirror = await Mirror.listen({
@@ -151,7 +137,7 @@ export class Edge {
 
   async stats(): Promise<EdgeStats> {
     return statsOf({
-      catalogue: this.#catalogue,
+      catalogue: this.#site.catalogue,
       disk: this.#disk,
       capacity: this.#options.cacheSize,
       library: this.#library,
@@ -183,11 +169,16 @@ export class Edge {
     await this.#disk.close()
   }
 
-  #catalogueOf({ manifest, refused }: SiteManifest): Catalogue {
-    const { log } = this.#options
-    for (const reason of refused) log('warn', `left out of the manifest: ${reason}`)
-    if (manifest.disabled) log('warn', 'the manifest is disabled: files are passed on as the origin has them')
-    return new Catalogue(manifest, this.#manifest.siteRoot, this.#manifest.url)
+  #meshOf(makeTransport: TransportMaker, cacheBytes: number): EdgeMesh {
+    return new EdgeMesh({
+      ...this.#options,
+      makeTransport,
+      open: (swarm) => this.#library.open(swarm),
+      held: (infoHash) => this.#disk.runs(infoHash),
+      read: (infoHash, chunk) => this.#library.read(infoHash, chunk),
+      onInterest: (swarm) => this.#later(this.#filler.fill(swarm)),
+      cacheBytes,
+    })
   }
 
   /** Somebody asks for a file over HTTP. */
@@ -198,56 +189,42 @@ export class Edge {
 
   /** What nobody can ask for any more may go first. */
   #holders(infoHash: InfoHash, chunk: ChunkIndex): number {
-    if (this.#catalogue.swarm(infoHash) === undefined) return Number.POSITIVE_INFINITY
+    if (this.#site.catalogue.swarm(infoHash) === undefined) return Number.POSITIVE_INFINITY
     return this.#mesh?.holders(infoHash, chunk) ?? 0
   }
 
-  /** Asks for the manifest; a failure is logged once, and changes nothing. */
   async #refresh(): Promise<void> {
-    const { log } = this.#options
-    try {
-      const site = await this.#manifest.read()
-      if (this.#trouble !== '') log('info', 'the manifest is there again')
-      this.#trouble = ''
-      if (site === undefined || this.#isClosed) return
-      this.#text = site.text
-      this.#catalogue = this.#catalogueOf(site)
-      this.#library.forgetDifferences()
-      await this.#follow()
-    } catch (error) {
-      if (!(error instanceof SeederError)) throw error
-      if (this.#trouble !== error.message)
-        log('warn', `${error.message}: the last manifest that was good stays in force - ${error.mend}`)
-      this.#trouble = error.message
-    }
+    if (!(await this.#site.refresh()) || this.#isClosed) return
+    this.#library.forgetDifferences()
+    await this.#follow()
   }
 
   /** Does what the manifest in force means for swarms and trackers. */
   async #follow(): Promise<void> {
     const { log, joinAll } = this.#options
-    const { manifest } = this.#catalogue
+    const { manifest } = this.#site.catalogue
     const stored = new Set(await this.#disk.swarms())
     const trackers = this.#trackers()
     if (this.#mesh) {
-      const listed = (infoHash: InfoHash) => !manifest.disabled && this.#catalogue.swarm(infoHash) !== undefined
+      const listed = (infoHash: InfoHash) => !manifest.disabled && this.#site.catalogue.swarm(infoHash) !== undefined
       for (const infoHash of this.#mesh.infoHashes) if (!listed(infoHash)) this.#mesh.leave(infoHash)
       this.#mesh.setTrackers(manifest.disabled ? [] : trackers, manifest.mesh.iceServers)
       for (const swarm of manifest.disabled ? [] : manifest.swarms)
         if (joinAll || stored.has(swarm.infoHash)) await this.#mesh.list(swarm)
     }
     for (const infoHash of this.#library.infoHashes)
-      if (this.#catalogue.swarm(infoHash) === undefined) this.#library.close(infoHash)
+      if (this.#site.catalogue.swarm(infoHash) === undefined) this.#library.close(infoHash)
     const { length } = manifest.swarms
-    log('info', 'serving the manifest', { url: this.#manifest.url, swarms: length, stored: stored.size, trackers })
+    log('info', 'serving the manifest', { url: this.#site.url, swarms: length, stored: stored.size, trackers })
   }
 
   /** Without a tracker there are no peers, and HTTP works all the same. */
   #trackers(): string[] {
-    const { mesh } = this.#catalogue.manifest
+    const { mesh } = this.#site.catalogue.manifest
     if (mesh.announce.length === 0 && this.#options.announce.length === 0) return []
     return trackersOf(mesh.announce, {
       announce: this.#options.announce,
-      origin: this.#options.origin ?? this.#manifest.siteRoot,
+      origin: this.#options.origin ?? this.#site.siteRoot,
     })
   }
 
@@ -293,18 +270,4 @@ export class Edge {
     const what = error instanceof Error ? error.message : String(error)
     if (!this.#isClosed) this.#options.log('error', `${what}${mend}`)
   }
-}
-
-/** The site's manifest, or the one that it had when it was last there. @throws SeederError when there is neither */
-async function firstManifest(manifest: RemoteManifest, log: Log): Promise<SiteManifest> {
-  const failure = (error: unknown) => {
-    if (error instanceof SeederError) return error
-    throw error
-  }
-  const read = await manifest.read().catch(failure)
-  if (read !== undefined && !(read instanceof SeederError)) return read
-  const remembered = await manifest.remembered()
-  if (remembered === undefined) throw read ?? new SeederError(`${manifest.url} is empty`, 'check the address')
-  log('warn', `${read?.message ?? 'no manifest'}: serving by the one that was last seen`)
-  return remembered
 }

@@ -17,6 +17,8 @@ export interface FrontOptions {
   readonly differs: (file: ManifestFile) => boolean
   /** What answers may keep in memory together: bytes. */
   readonly memory: number
+  /** Neither peers nor the origin bring what a client asks for. */
+  readonly failed: (file: ManifestFile, error: unknown) => void
 }
 
 /** What HTTP clients were given. */
@@ -100,15 +102,18 @@ export class Front {
     const reader = swarm.read(file, span)
     response.once('close', reader.close)
     try {
-      const first = await reader.next().catch(() => undefined)
+      const first = await reader.next().catch((error: unknown) => {
+        if (!response.destroyed) this.#options.failed(file, error)
+      })
       if (response.destroyed) return
       // The origin says itself why there is nothing, or sends what the manifest does not know yet.
-      if (first === undefined) return await this.#passOn(request, response, url)
+      if (!first) return await this.#passOn(request, response, url)
       begin()
       for (let bytes: Uint8Array | undefined = first; bytes; bytes = await reader.next())
         if (!(await this.#send(response, bytes))) return
       response.end()
-    } catch {
+    } catch (error) {
+      if (!response.destroyed) this.#options.failed(file, error)
       response.destroy() // what ends early must not look complete
     } finally {
       this.#reserved -= memory

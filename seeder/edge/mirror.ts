@@ -17,6 +17,7 @@ export interface MirrorOptions {
 
 /** A client that takes nothing for so long is gone; players pause for minutes. */
 const IDLE_MS = 10 * 60_000
+const TIDY_MS = 50
 
 /** The HTTP side of an edge. */
 export class Mirror {
@@ -40,6 +41,8 @@ export class Mirror {
     server.maxConnections = options.maxConnections
     server.setTimeout(IDLE_MS)
     await listen(server, options)
+    // A connection that could not be taken, as when all file handles are used up: others can.
+    server.on('error', (error) => options.log('warn', 'a connection failed', { reason: reasonOf(error) }))
     return new Mirror(server)
   }
 
@@ -51,8 +54,11 @@ export class Mirror {
   close(graceMs: number): Promise<void> {
     return new Promise((resolve) => {
       const force = setTimeout(() => this.#server.closeAllConnections(), graceMs)
+      // A connection whose answer is complete waits for the next request, which is not to come.
+      const tidy = setInterval(() => this.#server.closeIdleConnections(), TIDY_MS)
       this.#server.close(() => {
         clearTimeout(force)
+        clearInterval(tidy)
         resolve()
       })
       this.#server.closeIdleConnections()
