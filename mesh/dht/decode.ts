@@ -114,7 +114,11 @@ function decodeFindProviders(args: Fields): Query {
     route: decodeRoute(args),
     ...(args.has('chunk') && { chunk: args.number('chunk', 0, REGION_CHUNKS - 1) }),
     ...(args.has('announcer') && {
-      announcer: { provider: idField(args, 'announcer'), reach: args.number('reach', 0, ID_BITS) },
+      announcer: {
+        provider: idField(args, 'announcer'),
+        reach: args.number('reach', 0, ID_BITS),
+        bits: args.bytes('b', 1, MAX_BITS_BYTES),
+      },
     }),
   }
 }

@@ -65,7 +65,11 @@ function routedArgs(query: RoutedQuery): Fields {
     case 'find_providers':
       return {
         ...(query.chunk !== undefined && { chunk: query.chunk }),
-        ...(query.announcer && { announcer: idBytes(query.announcer.provider), reach: query.announcer.reach }),
+        ...(query.announcer && {
+          announcer: idBytes(query.announcer.provider),
+          reach: query.announcer.reach,
+          b: query.announcer.bits,
+        }),
       }
     case 'add_provider':
       return {

@@ -47,8 +47,8 @@ export type RoutedQuery =
       readonly route: Route
       /** Counted from the start of the region: holders of this one first. */
       readonly chunk?: number
-      /** A node that wants to become a provider, and needs a token; it goes all the way. */
-      readonly announcer?: { readonly provider: Id; readonly reach: number }
+      /** A node that wants to become a provider of these chunks, and needs a token; it goes all the way. */
+      readonly announcer?: { readonly provider: Id; readonly reach: number; readonly bits: Uint8Array }
     }
   /** `route.target` is the node that gave the token. */
   | {
@@ -82,7 +82,7 @@ export interface Reply {
   readonly nodes?: readonly Id[]
   readonly providers?: readonly ProviderRecord[]
   readonly token?: Uint8Array
-  /** Chunks of the region that few records have. */
+  /** There are enough providers, but for these chunks of the region. */
   readonly scarce?: Uint8Array
   readonly answer?: string
 }

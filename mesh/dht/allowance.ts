@@ -1,0 +1,23 @@
+/** So many a second in the long run, and so many at once after a rest. */
+export class Allowance {
+  readonly #perSecond: number
+  readonly #burst: number
+  #left: number
+  #lastMs: number
+
+  constructor({ perSecond, burst }: { perSecond: number; burst: number }, nowMs: number) {
+    this.#perSecond = perSecond
+    this.#burst = burst
+    this.#left = burst
+    this.#lastMs = nowMs
+  }
+
+  /** @returns false, and takes nothing, when there is not enough left */
+  take(count: number, nowMs: number): boolean {
+    this.#left = Math.min(this.#burst, this.#left + (Math.max(0, nowMs - this.#lastMs) * this.#perSecond) / 1000)
+    this.#lastMs = nowMs
+    if (this.#left < count) return false
+    this.#left -= count
+    return true
+  }
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { LinkId } from '../peer.ts'
+import type { Id } from './id.ts'
+import { type Held, RecordStore } from './record-store.ts'
+
+const id = (number: number): Id => number.toString(16).padStart(40, '0') as Id
+const KEY = id(0xabc)
+const ALL = Uint8Array.of(0xf0)
+
+function held(number: number, changes: { sequence?: number; bits?: Uint8Array } & Partial<Held> = {}): Held {
+  const { sequence = 1, bits = ALL, ...rest } = changes
+  const publicKey = new Uint8Array(32).fill(number)
+  const record = { publicKey, sequence, expires: 10_000 + number, bits, signature: new Uint8Array(64) }
+  return { provider: id(number), record, place: 'home', from: (number % 8) as LinkId, untilMs: 1000, ...rest }
+}
+
+function filled(count: number, changes: Parameters<typeof held>[1] = {}): RecordStore {
+  const store = new RecordStore()
+  for (let number = 1; number <= count; number++) assert.ok(store.put(KEY, held(number, changes), 0))
+  return store
+}
+
+test('records come back newest first, and are gone when their time is over', () => {
+  const store = filled(3)
+  assert.deepEqual(
+    store.of(KEY, 0).map(({ provider }) => provider),
+    [id(3), id(2), id(1)],
+  )
+  assert.deepEqual(store.of(KEY, 1000), [])
+  assert.equal(store.size, 0)
+})
+
+test('an older record of the same provider does not take the place of a newer one', () => {
+  const store = new RecordStore()
+  store.put(KEY, held(1, { sequence: 5 }), 0)
+  assert.equal(store.put(KEY, held(1, { sequence: 4 }), 0), false)
+  assert.equal(store.put(KEY, held(1, { sequence: 5 }), 0), false)
+  assert.equal(store.put(KEY, held(1, { sequence: 6 }), 0), true)
+  assert.equal(store.size, 1)
+})
+
+test('a key has a bounded number of records', () => {
+  const store = filled(64)
+  assert.equal(store.put(KEY, held(65), 0), false)
+  assert.equal(store.of(KEY, 0).length, 64)
+})
+
+test('where a key is full, a record of a scarce chunk takes the place of one that nobody would miss', () => {
+  const store = filled(64)
+  assert.equal(store.put(KEY, held(65, { bits: Uint8Array.of(0x08) }), 0), true)
+  assert.equal(store.of(KEY, 0).length, 64)
+  assert.ok(store.get(KEY, id(65)))
+})
+
+test('one link fills a part of the store and no more', () => {
+  const store = new RecordStore()
+  const from = 1 as LinkId
+  let kept = 0
+  for (let number = 1; number <= 1000; number++) if (store.put(id(number), held(1, { from }), 0)) kept++
+  assert.equal(kept, 256)
+  assert.equal(store.put(id(5000), held(1, { from: 2 as LinkId }), 0), true)
+})
+
+test('the store is bounded; what merely came by makes room first', () => {
+  const store = new RecordStore()
+  let number = 0
+  const add = (count: number, place: Held['place']) => {
+    for (let i = 0; i < count; i++) {
+      number++
+      store.put(id(number), held(1, { place, from: number as LinkId, untilMs: 1000 + number }), 0)
+    }
+  }
+  add(500, 'path')
+  add(1000, 'home')
+  assert.equal(store.size, 1024)
+  assert.ok(store.get(id(1500), id(1)))
+  assert.ok(store.get(id(501), id(1)))
+  assert.equal(store.get(id(1), id(1)), undefined)
+})
+
+test('of those who merely came by few are kept for one key', () => {
+  const store = new RecordStore()
+  for (let number = 1; number <= 20; number++) store.put(KEY, held(number, { place: 'path' }), 0)
+  assert.equal(store.size, 8)
+})

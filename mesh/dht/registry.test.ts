@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { InfoHash } from '../../protocol/units.ts'
+import { Keys, LoneNode, sha256 } from '../../test/sim/dht/table-nodes.ts'
+import type { LinkId } from '../peer.ts'
+import { type Id, nodeIdOf, regionKey, sharedBits } from './id.ts'
+import { type DhtMessage, FAILURE, type Reply, type Route, type SearchId } from './messages.ts'
+import { type ProviderRecord, recordText } from './record.ts'
+
+const INFO_HASH = '0123456789abcdef0123456789abcdef01234567' as InfoHash
+const KEY = regionKey(INFO_HASH, 0, sha256)
+const NOW_S = 1_700_000_000
+
+let searches = 0
+function route(target: Id): Route {
+  return { target, search: (++searches).toString(16).padStart(16, '0') as SearchId, hops: 8, careful: false }
+}
+
+function record(number: number, changes: Partial<ProviderRecord> = {}, signer = new Keys(number)): ProviderRecord {
+  const { publicKey } = new Keys(number)
+  const draft = { publicKey, sequence: 1, expires: NOW_S + 2400, bits: Uint8Array.of(0xff), ...changes }
+  return { ...draft, signature: signer.sign(recordText(KEY, draft)) }
+}
+
+/** A node that is closer to the key than the one node that it is linked with. */
+function home(): { lone: LoneNode; link: LinkId } {
+  const lone = new LoneNode(nearest())
+  return { lone, link: lone.link(farthest()) }
+}
+
+const numbers = Array.from({ length: 40 }, (_, i) => i + 1)
+const closeness = (number: number) => sharedBits(nodeIdOf(new Keys(number).publicKey, sha256), KEY)
+const nearest = () => numbers.reduce((best, number) => (closeness(number) > closeness(best) ? number : best))
+const farthest = () => numbers.reduce((best, number) => (closeness(number) < closeness(best) ? number : best))
+
+function replyOf(message: DhtMessage | undefined): Reply {
+  assert.equal(message?.kind, 'reply')
+  return message.reply
+}
+
+function askToken(lone: LoneNode, link: LinkId, number: number): Uint8Array {
+  const announcer = { provider: nodeIdOf(new Keys(number).publicKey, sha256), reach: 0, bits: Uint8Array.of(0xff) }
+  const { token } = replyOf(lone.ask(link, { method: 'find_providers', route: route(KEY), announcer }))
+  assert.ok(token)
+  return token
+}
+
+function add(
+  lone: LoneNode,
+  link: LinkId,
+  { token, publicKey, news }: { token: Uint8Array; publicKey: Uint8Array; news: ProviderRecord },
+): DhtMessage | undefined {
+  const query = { method: 'add_provider', route: route(lone.node.dht.id), key: KEY, token, reach: 0 } as const
+  return lone.ask(link, { ...query, publicKey, news })
+}
+
+function providers(lone: LoneNode, link: LinkId, chunk?: number): ProviderRecord[] {
+  const query = { method: 'find_providers', route: route(KEY), ...(chunk !== undefined && { chunk }) } as const
+  return [...(replyOf(lone.ask(link, query)).providers ?? [])]
+}
+
+function announce(lone: LoneNode, link: LinkId, number: number, news = record(number)): DhtMessage | undefined {
+  return add(lone, link, { token: askToken(lone, link, number), publicKey: news.publicKey, news })
+}
+
+test('a record that was left with a token is found', () => {
+  const { lone, link } = home()
+  assert.deepEqual(providers(lone, link), [])
+  assert.equal(announce(lone, link, 50)?.kind, 'reply')
+  assert.deepEqual(providers(lone, link), [record(50)])
+})
+
+test('nothing is stored without a token, or with that of another provider', () => {
+  const { lone, link } = home()
+  const news = record(50)
+  const token = askToken(lone, link, 51)
+  for (const wrong of [new Uint8Array(8), token]) {
+    const answer = add(lone, link, { token: wrong, publicKey: news.publicKey, news })
+    assert.equal(answer?.kind === 'failure' && answer.code, FAILURE.badToken)
+  }
+  assert.deepEqual(providers(lone, link), [])
+})
+
+test('a token is good for ten minutes at least, and for twenty at most', () => {
+  const { lone, link } = home()
+  const token = askToken(lone, link, 50)
+  const news = record(50)
+  lone.node.nowMs += 11 * 60_000
+  assert.equal(add(lone, link, { token, publicKey: news.publicKey, news })?.kind, 'reply')
+  lone.node.nowMs += 10 * 60_000
+  const later = record(50, { sequence: 2 })
+  assert.equal(add(lone, link, { token, publicKey: news.publicKey, news: later })?.kind, 'failure')
+})
+
+test('a record that its provider did not sign is not kept', () => {
+  const { lone, link } = home()
+  announce(lone, link, 50, record(50, {}, new Keys(51)))
+  assert.deepEqual(providers(lone, link), [])
+})
+
+test('a record of another region is not kept for this one', () => {
+  const { lone, link } = home()
+  const draft = { publicKey: new Keys(50).publicKey, sequence: 1, expires: NOW_S + 2400, bits: Uint8Array.of(0xff) }
+  const signature = new Keys(50).sign(recordText(regionKey(INFO_HASH, 1, sha256), draft))
+  announce(lone, link, 50, { ...draft, signature })
+  assert.deepEqual(providers(lone, link), [])
+})
+
+test('a record that is over, or will be only in the far future, is not kept', () => {
+  const { lone, link } = home()
+  announce(lone, link, 50, record(50, { expires: NOW_S }))
+  announce(lone, link, 51, record(51, { expires: NOW_S + 86_400 }))
+  assert.deepEqual(providers(lone, link), [])
+})
+
+test('what is new in a record is enough where the rest is known', () => {
+  const { lone, link } = home()
+  announce(lone, link, 50)
+  const { signature, publicKey } = record(50, { sequence: 2, bits: Uint8Array.of(0xff, 0x80) })
+  const delta = { sequence: 2, expires: NOW_S + 2400, toggled: [{ first: 8, length: 1 }], signature }
+  const token = askToken(lone, link, 50)
+  const query = { method: 'add_provider', key: KEY, token, reach: 0, publicKey } as const
+  const wrong = lone.ask(link, { ...query, route: route(lone.node.dht.id), news: { ...delta, base: 7 } })
+  assert.equal(wrong?.kind === 'failure' && wrong.code, FAILURE.noBase)
+  lone.ask(link, { ...query, route: route(lone.node.dht.id), news: { ...delta, base: 1 } })
+  assert.deepEqual(providers(lone, link)[0]?.bits, Uint8Array.of(0xff, 0x80))
+})
+
+test('holders of the chunk that is sought come first', () => {
+  const { lone, link } = home()
+  announce(lone, link, 50, record(50, { bits: Uint8Array.of(0x01), expires: NOW_S + 100 }))
+  for (const number of [51, 52]) announce(lone, link, number, record(number, { bits: Uint8Array.of(0x80) }))
+  assert.deepEqual(providers(lone, link, 7)[0]?.publicKey, new Keys(50).publicKey)
+})
+
+test('a record is handed on to those near the key who have not got it', () => {
+  const { lone, link } = home()
+  const others = [60, 61, 62].map((number) => lone.link(number))
+  announce(lone, link, 50)
+  const copies = lone.asked('copy_provider')
+  assert.deepEqual(copies.map((copy) => copy.link).sort(), [...others].sort())
+  for (const { query } of copies) assert.ok(query.told.includes(lone.node.dht.id.slice(0, 8)))
+})
+
+test('a copy is kept and handed on once', () => {
+  const { lone, link } = home()
+  lone.link(60)
+  const copy = { method: 'copy_provider', key: KEY, reach: 0, record: record(50), told: [] } as const
+  lone.say(link, copy)
+  lone.say(link, copy)
+  assert.equal(providers(lone, link).length, 1)
+  assert.equal(lone.asked('copy_provider').length, 1)
+})
+
+test('a copy with a forged signature is neither kept nor handed on', () => {
+  const { lone, link } = home()
+  lone.link(60)
+  lone.say(link, { method: 'copy_provider', key: KEY, reach: 0, record: record(50, {}, new Keys(51)), told: [] })
+  assert.equal(lone.node.dht.records, 0)
+  assert.equal(lone.asked('copy_provider').length, 0)
+})
+
+test('where there are enough providers, only those with scarce chunks get a token', () => {
+  const { lone, link } = home()
+  for (let number = 100; number < 132; number++) announce(lone, link, number)
+  const announcer = (bits: Uint8Array) => ({ provider: KEY, reach: 0, bits })
+  const ask = (bits: Uint8Array) =>
+    replyOf(lone.ask(link, { method: 'find_providers', route: route(KEY), announcer: announcer(bits) }))
+  const common = ask(Uint8Array.of(0xff))
+  assert.equal(common.token, undefined)
+  assert.equal(common.scarce?.[0], 0)
+  assert.ok(ask(Uint8Array.of(0x00, 0x01)).token)
+})
+
+test('who provides a region itself says so before anybody else', () => {
+  const { lone, link } = home()
+  lone.node.handle({ kind: 'provide', infoHash: INFO_HASH, region: 0, bits: Uint8Array.of(0xff, 0) })
+  lone.node.handle({ kind: 'tick' })
+  const [own] = providers(lone, link)
+  assert.deepEqual(own?.publicKey, lone.node.keys.publicKey)
+  assert.deepEqual(own?.bits, Uint8Array.of(0xff))
+})

@@ -1,0 +1,158 @@
+import type { DhtEffect, DialId } from '../../../mesh/dht/io.ts'
+import type { InfoHash } from '../../../protocol/units.ts'
+import { EventQueue } from './event-queue.ts'
+import { Latency } from './latency.ts'
+import { Random } from './random.ts'
+import type { Scenario } from './scenario.ts'
+import { describedDial, type SimLink, SimNode, type World } from './sim-node.ts'
+
+/** Nodes that a tracker names to who asks. */
+const BOOTSTRAP = 2
+const TRACKER_MS = 120
+
+/** Nodes, their links, and how long everything takes. */
+export class Network implements World {
+  readonly queue = new EventQueue()
+  readonly random: Random
+  readonly scenario: Scenario
+  readonly alive: SimNode[] = []
+  /** Hears what nodes find. */
+  listener: (node: SimNode, effect: Extract<DhtEffect, { kind: 'found' | 'searched' | 'connected' }>) => void = () =>
+    undefined
+  readonly #latency: Latency
+  readonly #nodes: SimNode[] = []
+  readonly #numbers = new Map<SimNode, number>()
+  readonly #make: (network: Network) => SimNode
+  readonly #padding: string
+
+  constructor(scenario: Scenario, make: (network: Network) => SimNode = (network) => network.honest()) {
+    this.scenario = scenario
+    this.random = new Random(scenario.seed)
+    this.#latency = new Latency(this.random, scenario.medianRttMs)
+    this.#make = make
+    this.#padding = ` ${'x'.repeat(scenario.descriptionLength)}`
+  }
+
+  get nowMs(): number {
+    return this.queue.nowMs
+  }
+
+  after(ms: number, run: () => void): void {
+    this.queue.after(ms, run)
+  }
+
+  honest(): SimNode {
+    return new SimNode(this, this.random, { place: this.place(), links: this.scenario.links })
+  }
+
+  place(): ReturnType<Latency['place']> {
+    return this.#latency.place()
+  }
+
+  rttMs(a: SimNode, b: SimNode): number {
+    return this.#latency.rttMs(a.place, b.place)
+  }
+
+  join(): SimNode {
+    const node = this.#make(this)
+    this.#numbers.set(node, this.#nodes.length)
+    this.#nodes.push(node)
+    this.alive.push(node)
+    node.handle({ kind: 'tick' })
+    return node
+  }
+
+  /** A tab is closed: its peers notice at once, or not before their connections time out. */
+  leave(node: SimNode): void {
+    node.isAlive = false
+    const at = this.alive.indexOf(node)
+    const last = this.alive.pop()
+    if (last !== undefined && last !== node) this.alive[at] = last
+    const number = this.#numbers.get(node)
+    this.#numbers.delete(node)
+    const { silentLeaves, timeoutS } = this.scenario
+    const [least, most] = timeoutS
+    const isSilent = this.random.next() < silentLeaves
+    for (const link of node.links.values()) {
+      const ms = isSilent ? 1000 * (least + (most - least) * this.random.next()) : this.#oneWayMs(node, link.to)
+      this.after(ms, () => this.#closed(link))
+    }
+    node.links.clear()
+    if (number !== undefined) delete this.#nodes[number]
+  }
+
+  carry(from: SimNode, link: SimLink, bytes: Uint8Array<ArrayBuffer>): void {
+    const { processingMs } = this.scenario
+    const arrivalMs = this.nowMs + this.#oneWayMs(from, link.to) + processingMs
+    link.lastArrivalMs = Math.max(arrivalMs, link.lastArrivalMs)
+    this.queue.at(link.lastArrivalMs, () => {
+      if (link.to.links.has(link.otherId)) link.to.handle({ kind: 'received', link: link.otherId, bytes })
+    })
+  }
+
+  describe(node: SimNode, effect: Extract<DhtEffect, { kind: 'makeOffer' | 'makeAnswer' }>): void {
+    const { dial } = effect
+    const description = `sdp ${this.#numbers.get(node)} ${dial}${this.#padding}`
+    this.after(this.scenario.gatherMs, () => node.handle({ kind: 'described', dial, description }))
+  }
+
+  accept(node: SimNode, { dial, answer }: Extract<DhtEffect, { kind: 'accept' }>): void {
+    const other = describedDial(answer)
+    const peer = this.#nodes[other.node]
+    const fails = peer === undefined || this.random.next() < this.scenario.dialFailures
+    const ms = peer === undefined ? 0 : this.scenario.handshakeRtts * this.rttMs(node, peer)
+    this.after(ms, () => {
+      if (!fails && peer.isAlive && node.isAlive) this.connect(node, peer, { dial, peerDial: other.dial })
+      else {
+        node.handle({ kind: 'dialFailed', dial })
+        peer?.handle({ kind: 'dialFailed', dial: other.dial })
+      }
+    })
+  }
+
+  bootstrap(node: SimNode): void {
+    this.after(TRACKER_MS, () => {
+      for (let i = 0; i < BOOTSTRAP; i++) {
+        const peer = this.random.pick(this.alive)
+        if (peer === node) continue
+        this.after(this.scenario.handshakeRtts * this.rttMs(node, peer), () => {
+          if (node.isAlive && peer.isAlive) this.connect(node, peer)
+        })
+      }
+    })
+  }
+
+  connect(a: SimNode, b: SimNode, dials: { dial?: DialId; peerDial?: DialId } = {}): void {
+    const [aId, bId] = [a.newLink(), b.newLink()]
+    a.links.set(aId, { id: aId, to: b, otherId: bId, lastArrivalMs: 0 })
+    b.links.set(bId, { id: bId, to: a, otherId: aId, lastArrivalMs: 0 })
+    const channelBinding = this.random.bytes(32)
+    const { dial, peerDial } = dials
+    a.handle({ kind: 'linkOpened', link: aId, channelBinding, ...(dial !== undefined && { dial }) })
+    b.handle({ kind: 'linkOpened', link: bId, channelBinding, ...(peerDial !== undefined && { dial: peerDial }) })
+  }
+
+  hangUp(node: SimNode, link: SimLink): void {
+    node.links.delete(link.id)
+    // What was sent before arrives before.
+    const atMs = Math.max(link.lastArrivalMs, this.nowMs + this.#oneWayMs(node, link.to))
+    this.queue.at(atMs, () => this.#closed(link))
+  }
+
+  onEffect(node: SimNode, effect: Extract<DhtEffect, { kind: 'found' | 'searched' | 'connected' }>): void {
+    this.listener(node, effect)
+  }
+
+  #closed(link: SimLink): void {
+    if (link.to.links.delete(link.otherId)) link.to.handle({ kind: 'linkClosed', link: link.otherId })
+  }
+
+  #oneWayMs(a: SimNode, b: SimNode): number {
+    return this.#latency.oneWayMs(a.place, b.place)
+  }
+}
+
+/** The info hash of the swarm with this number. */
+export function swarmHash(swarm: number): InfoHash {
+  return swarm.toString(16).padStart(40, '0') as InfoHash
+}
