@@ -20,7 +20,7 @@ export function reportPlayback(report: (url: string, slackMs: number) => void): 
   const reportedAt = new WeakMap<HTMLMediaElement, number>()
   const onTurn = (event: Event) => {
     const media = event.target
-    if (!(media instanceof HTMLMediaElement) || !/^https?:/.test(media.currentSrc)) return
+    if (!(media instanceof HTMLMediaElement) || !/^(https?|blob):/.test(media.currentSrc)) return
     const isNews = event.type !== 'progress' && event.type !== 'timeupdate'
     const since = performance.now() - (reportedAt.get(media) ?? Number.NEGATIVE_INFINITY)
     if (!isNews && since < PLAYBACK_MS) return

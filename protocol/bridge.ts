@@ -19,7 +19,10 @@ export type PageMessage =
   | { readonly tributary: 'control'; readonly port: MessagePort }
   /** Says nothing; being received is what keeps the worker alive. */
   | { readonly tributary: 'keepalive' }
-  /** How a media element of this page stands. Sent at each turn of its life, and every PLAYBACK_MS while it plays. */
+  /**
+   * How a media element of this page stands. Sent at each turn of its life, and every PLAYBACK_MS while it plays. `blob:`
+   * URLs are those of elements that a script feeds (Media Source Extensions).
+   */
   | { readonly tributary: 'playback'; readonly url: string; readonly slackMs: number }
 
 /** What the worker sends to its pages with Client.postMessage. */

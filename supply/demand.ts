@@ -22,7 +22,7 @@ export interface Demand {
   readMs: number
   /** End of what it reads; of the whole file for a media element, which asks again. */
   readonly end: number
-  /** How long a media element can go on playing without more; undefined while nothing is known. */
+  /** How long the media element that reads, or is fed, can go on playing without more; undefined while nothing is known. */
   readonly slackMs: () => number | undefined
 }
 

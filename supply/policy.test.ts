@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SwarmStatus } from '../protocol/delivery.ts'
 import { type ChunkIndex, KiB, MiB } from '../protocol/units.ts'
-import { isCrowd, isTheirs, type MeshView, type Need, originSpan, peerFlight, supplierFor } from './policy.ts'
+import {
+  isCrowd,
+  isTheirs,
+  type MeshView,
+  type Need,
+  originSpan,
+  peerFlight,
+  segmentBytes,
+  supplierFor,
+} from './policy.ts'
 
 const CHUNK = 9 as ChunkIndex
 const BIT_9 = Uint8Array.of(0, 0x40)
@@ -13,10 +22,19 @@ function swarm(rest: Partial<SwarmStatus> = {}): SwarmStatus {
 }
 
 function view(status: SwarmStatus | undefined, rest: Partial<MeshView> = {}): MeshView {
-  return { status, sinceJoinMs: 10_000, refused: () => false, late: false, speed: undefined, ...rest }
+  return { status, sinceJoinMs: 10_000, refused: () => false, late: false, speed: undefined, perMs: undefined, ...rest }
 }
 
-const download: Need = { chunk: CHUNK, media: false, distance: 8 * MiB, slackMs: undefined, waitedMs: 0, dice: 0 }
+const download: Need = {
+  chunk: CHUNK,
+  media: false,
+  distance: 8 * MiB,
+  segment: Number.POSITIVE_INFINITY,
+  slackMs: undefined,
+  waitedMs: 0,
+  dice: 0,
+}
+const segment: Need = { ...download, distance: 0, segment: 256 * KiB, slackMs: 10_000 }
 const playing: Need = { ...download, media: true, slackMs: 10_000 }
 const ALONE = view(undefined)
 const HELD = view(swarm({ available: BIT_9 }))
@@ -39,6 +57,11 @@ const cases: readonly (readonly [string, Need, MeshView, 'origin' | 'peers' | 'w
   ['a crowd on its way', download, view(swarm({ peers: 0, expected: 2 }), { sinceJoinMs: 500 }), 'wait'],
   ['a crowd that does not come', download, view(swarm({ peers: 0, expected: 2 })), 'origin'],
   ['no mesh', download, view(swarm({ phase: 'down', available: BIT_9 })), 'origin'],
+  ['a segment that peers hold', segment, HELD, 'peers'],
+  ['a segment that nobody holds', segment, CROWD, 'origin'],
+  ['a segment that peers hold who were late', segment, { ...HELD, late: true }, 'origin'],
+  ['a segment that peers hold who are slow', segment, { ...HELD, speed: 0.1, perMs: 100 }, 'origin'],
+  ['a segment that peers bring in no time', segment, { ...HELD, speed: 0.1, perMs: 1_000 }, 'peers'],
   ['playing, what peers hold', playing, HELD, 'peers'],
   ['playing, short of bytes', { ...playing, slackMs: 100 }, HELD, 'origin'],
   ['playing, what another is fetching', playing, LOADING, 'wait'],
@@ -49,6 +72,18 @@ const cases: readonly (readonly [string, Need, MeshView, 'origin' | 'peers' | 'w
 ]
 for (const [name, need, mesh, kind] of cases)
   test(`who brings it: ${name}`, () => assert.equal(supplierFor(need, mesh).kind, kind))
+
+test('a segment is a small part, asked for by script for a player that has enough to play meanwhile', () => {
+  const demand = { media: false, begin: 100, position: 100, end: 300, readMs: 0, slackMs: () => 2_000 }
+  const others = [
+    { ...demand, media: true },
+    { ...demand, end: 17 * MiB },
+    { ...demand, slackMs: () => 1_999 },
+    { ...demand, slackMs: () => undefined },
+  ]
+  assert.equal(segmentBytes(demand), 200)
+  for (const other of others) assert.equal(segmentBytes(other), Number.POSITIVE_INFINITY)
+})
 
 test('what a peer fetches counts as theirs, what they refused does not', () => {
   assert.ok(isTheirs(CHUNK, LOADING) && isTheirs(CHUNK, HELD))

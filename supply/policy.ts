@@ -1,5 +1,6 @@
 import type { SwarmStatus } from '../protocol/delivery.ts'
 import { type ChunkIndex, KiB, MiB } from '../protocol/units.ts'
+import type { Demand } from './demand.ts'
 
 // Who brings a chunk: the whole policy, as pure functions of what is known at the moment.
 
@@ -54,6 +55,8 @@ export interface MeshView {
   readonly late: boolean
   /** How fast peers have been of late, as a multiple of the origin; undefined while it is too early to tell. */
   readonly speed: number | undefined
+  /** The same in bytes per millisecond. */
+  readonly perMs: number | undefined
 }
 
 export interface Need {
@@ -63,6 +66,8 @@ export interface Need {
   readonly distance: number
   /** Milliseconds that a media element can go on playing; undefined while nothing is known. */
   readonly slackMs: number | undefined
+  /** What `segmentBytes` tells. */
+  readonly segment: number
   /** Milliseconds since the reader had its last byte. */
   readonly waitedMs: number
   /** From 0 to less than 1, drawn for this decision: all of a crowd should not lose patience at once. */
@@ -71,23 +76,40 @@ export interface Need {
 
 /** Decides who brings a chunk that a reader needs now. */
 export function supplierFor(need: Need, mesh: MeshView): Supplier {
-  if (need.distance < (need.media ? BRIDGE_BYTES : START_BYTES)) return ORIGIN
-  if (peersHold(need.chunk, mesh)) return fromHolders(need, mesh) ? PEERS : ORIGIN
+  const isHeld = peersHold(need.chunk, mesh)
+  const isSegment = need.segment < Number.POSITIVE_INFINITY
+  if (need.distance < (need.media ? BRIDGE_BYTES : START_BYTES) && !(isHeld && isSegment)) return ORIGIN
+  if (isHeld) return fromHolders(need, mesh) ? PEERS : ORIGIN
   if (need.media && need.distance < URGENT_BYTES) return ORIGIN
   if (isCrowd(mesh, need.media)) return inCrowd(need, mesh) ? LOOK : ORIGIN
   return need.media && isJoining(mesh) ? whileJoining(need.slackMs, mesh) : ORIGIN
 }
 
 /** Whether peers are asked for what they hold: unless time is short, or the origin has shown to be the faster one. */
-function fromHolders({ media, distance, slackMs }: Need, mesh: MeshView): boolean {
-  if (!media) return !mesh.late && !isSlow(mesh)
+function fromHolders({ media, distance, segment, slackMs }: Need, mesh: MeshView): boolean {
+  if (!media) return !mesh.late && !isSlow(mesh, segment)
   return !isUrgent(slackMs) || !(mesh.late || distance >= URGENT_BYTES)
 }
 
-/** Whether peers are so much slower than the origin that nobody should wait for them. */
-export function isSlow({ speed }: MeshView): boolean {
-  return speed !== undefined && speed < SLOW_SPEED
+/**
+ * Bytes of the segment that a script asks for on behalf of a player that has enough to play meanwhile; without end for any
+ * other reader. Segments are many and small: what begins each of them is much of the whole, and need not come at once.
+ */
+export function segmentBytes({ media, begin, end, slackMs }: Omit<Demand, 'file' | 'access'>): number {
+  const isSegment = !media && end - begin <= MAX_SEGMENT_BYTES && (slackMs() ?? 0) >= CALM_SLACK_MS
+  return isSegment ? end - begin : Number.POSITIVE_INFINITY
 }
+
+/** What a script asks for beyond this is more likely a file to keep. */
+const MAX_SEGMENT_BYTES = 16 * MiB
+
+/** Whether peers are so much slower than the origin that nobody should wait for them, but for a segment that takes no time. */
+export function isSlow({ speed, perMs = 0 }: MeshView, segment: number): boolean {
+  return speed !== undefined && speed < SLOW_SPEED && perMs * SEGMENT_MS < segment
+}
+
+/** A segment plays for seconds: a player that has it by then finds nothing lacking. */
+const SEGMENT_MS = 500
 
 const SLOW_SPEED = 0.4
 

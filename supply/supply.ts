@@ -7,7 +7,7 @@ import {
   chunksOfFile,
 } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
-import type { ChunkIndex } from '../protocol/units.ts'
+import { type ChunkIndex, KiB } from '../protocol/units.ts'
 import { type Demand, Demands } from './demand.ts'
 import type { OriginAnswer } from './origin.ts'
 import { OriginRun } from './origin-run.ts'
@@ -29,6 +29,7 @@ import {
   peerFlight,
   peerPatience,
   peersHold,
+  segmentBytes,
   stretchBytes,
   supplierFor,
 } from './policy.ts'
@@ -42,6 +43,12 @@ const MAX_FAILURES = 3
 
 /** An origin that did not answer a request ahead of all readers is asked for no more of them for so long. */
 const NO_HELP_MS = 10_000
+
+/** How fast peers are is not told from less: the smallest of files take a round trip, too. */
+const MEASURED_BYTES = 64 * KiB
+
+/** Peers who were not asked for anything for so long may have become faster. */
+const KNOWN_FOR_MS = 10_000
 
 /** The origin cannot bring what a reader needs. */
 export class OriginFailed extends Error {
@@ -65,7 +72,8 @@ export class Supply {
   readonly demands = new Demands()
   readonly #context: SupplyContext
   readonly #origin: OriginRuns
-  readonly #peers = new Throughput()
+  readonly #peers = new Throughput(MEASURED_BYTES)
+  #peersAskedAt = Number.NEGATIVE_INFINITY
   #peerBytes = 0
   #lateAt = Number.NEGATIVE_INFINITY
   /** The chunk after what was fetched last for the crowd. */
@@ -132,7 +140,9 @@ export class Supply {
   ahead(demand: Demand): void {
     const { file, media, position, end } = demand
     const view = this.#view()
-    const start = media ? mediaPeersFrom(demand) : position + (isSlow(view) ? PEERS_FROM_BYTES : 0)
+    const start = media
+      ? mediaPeersFrom(demand)
+      : position + (isSlow(view, segmentBytes(demand)) ? PEERS_FROM_BYTES : 0)
     const span = { start, end: Math.min(end, position + lookahead(media)) }
     if (span.start < span.end) this.#askPeersFor(chunksCovering(file, span), file, view)
     if (isCrowd(view, media)) this.#help(demand, view)
@@ -249,6 +259,7 @@ export class Supply {
     const length = chunkLength(file, chunk)
     this.#peerBytes += length
     this.#peers.begin()
+    this.#peersAskedAt = Date.now()
     const fetching = mesh.fetchChunk(cache.swarm.infoHash, chunk).then(async (bytes) => {
       if (slot.state !== 'filling') return
       if (bytes?.byteLength === length) {
@@ -297,7 +308,8 @@ export class Supply {
     const isOver = this.#origin.isBusy || Date.now() < this.#noHelpUntil || this.#context.cache.unverifiable
     if (isOver || (media && !helpsWhilePlaying(demand.slackMs(), view))) return
     const chunks = chunksCovering(file, { start: position, end: Math.min(end, position + lookahead(media)) })
-    const all = !media && !((view.speed ?? 0) >= 1)
+    const segment = segmentBytes(demand)
+    const all = !media && segment === Number.POSITIVE_INFINITY && !((view.speed ?? 0) >= 1)
     const stretch = pickStretch({
       chunks,
       isFree: this.#free,
@@ -309,7 +321,7 @@ export class Supply {
       all,
     })
     if (stretch) this.#fetch(demand, stretch)
-    else if (all && isSlow(view)) this.#takeBack(chunks)
+    else if (all && isSlow(view, segment)) this.#takeBack(chunks)
   }
 
   #fetch(demand: Demand, { first, after }: ChunkSpan): void {
@@ -342,19 +354,23 @@ export class Supply {
     const distance = bytesOfChunk(file, chunk).start - begin
     const waitedMs = Date.now() - demand.readMs
     const slackMs = demand.slackMs()
-    return supplierFor({ chunk, media, distance, slackMs, waitedMs, dice: Math.random() }, this.#view())
+    const segment = segmentBytes(demand)
+    const need = { chunk, media, distance, segment, slackMs, waitedMs, dice: Math.random() }
+    return supplierFor(need, this.#view())
   }
 
   #view(): MeshView {
     const { mesh, cache } = this.#context
     const { infoHash } = cache.swarm
-    const [theirs, origins] = [this.#peers.perMs, this.#origin.throughput.perMs]
+    const theirs = Date.now() - this.#peersAskedAt < KNOWN_FOR_MS ? this.#peers.perMs : undefined
+    const origins = this.#origin.throughput.perMs
     return {
       status: mesh.status(infoHash),
       sinceJoinMs: mesh.sinceJoinMs(infoHash),
       refused: (chunk) => mesh.wasRefused(infoHash, chunk),
       late: Date.now() - this.#lateAt < LATE_FOR_MS,
       speed: theirs === undefined || !origins ? undefined : theirs / origins,
+      perMs: theirs,
     }
   }
 }

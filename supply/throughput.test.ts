@@ -34,6 +34,17 @@ test('nothing is known until something came, or should have come', (t) => {
   assert.equal(throughput.perMs, 0)
 })
 
+test('little that came at once tells nothing', (t) => {
+  const pass = clock(t)
+  const throughput = new Throughput(1_000)
+  throughput.begin()
+  pass(50)
+  throughput.add(999)
+  assert.equal(throughput.perMs, undefined)
+  throughput.add(1)
+  assert.equal(throughput.perMs, 20)
+})
+
 test('what was fast long ago does not hide that it is slow now', (t) => {
   const pass = clock(t)
   const throughput = new Throughput()

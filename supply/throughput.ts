@@ -10,6 +10,12 @@ export class Throughput {
   #busyMs = 0
   #underWay = 0
   #sinceMs = 0
+  readonly #leastBytes: number
+
+  /** @param leastBytes it is too early to tell from less, if it came in time */
+  constructor(leastBytes = 1) {
+    this.#leastBytes = leastBytes
+  }
 
   /** Something was asked for. */
   begin(): void {
@@ -30,7 +36,9 @@ export class Throughput {
   /** Bytes per millisecond; undefined while it is too early to tell. */
   get perMs(): number | undefined {
     this.#settle()
-    return this.#bytes === 0 && this.#busyMs < PATIENCE_MS ? undefined : this.#bytes / Math.max(1, this.#busyMs)
+    return this.#bytes < this.#leastBytes && this.#busyMs < PATIENCE_MS
+      ? undefined
+      : this.#bytes / Math.max(1, this.#busyMs)
   }
 
   #settle(): void {

@@ -15,8 +15,8 @@ import { answer, MediaCursors, plainAnswer } from './answer.ts'
 import { FileNotes } from './file-notes.ts'
 import { Lifetime } from './lifetime.ts'
 import { MeshClient } from './mesh-client.ts'
-import { Playbacks } from './playbacks.ts'
-import { targetOf, unnamed } from './route.ts'
+import { FED, Playbacks } from './playbacks.ts'
+import { feedsPlayer, targetOf, unnamed } from './route.ts'
 import { type SwarmSession, ticketFor } from './session.ts'
 import { Settings } from './settings.ts'
 import { type Listing, Site } from './site.ts'
@@ -120,7 +120,7 @@ export class Accelerator {
       {
         userAgent: this.#host.userAgent,
         cursors: this.#cursors,
-        slackMs: () => this.playbacks.slackMs(clientId, target.url),
+        slackMs: () => this.playbacks.slackMs(clientId, feedsPlayer(request, listing.file) ? FED : target.url),
         head: (file) => this.#notes.head(listing.swarm, file),
         answered: (file, origin) => this.#originAnswered(listing.swarm, file, origin),
         served: (bytes) => this.#totals.add('cache', bytes),

@@ -16,7 +16,7 @@ import {
 import { askOrigin, type OriginAnswer } from '../supply/origin.ts'
 import { blobOf, SpanReader } from '../supply/span-reader.ts'
 import { chunkAt } from '../supply/supply.ts'
-import { type Target, takesWindows } from './route.ts'
+import { feedsPlayer, type Target, takesWindows } from './route.ts'
 import type { SwarmSession } from './session.ts'
 import { type RawRest, streamOf } from './stream.ts'
 
@@ -40,7 +40,7 @@ export interface AnswerContext {
   readonly userAgent: string
   /** Where the media element of this page and file has come to. */
   readonly cursors: MediaCursors
-  /** How long the media element that asks can go on playing; undefined while nothing is known. */
+  /** How long the media element that asks, or is fed, can go on playing; undefined while nothing is known. */
   slackMs(): number | undefined
   /** The origin answered with something else than the manifest's file: it goes its own way from now on. */
   answered(file: ManifestFile, answer: OriginAnswer): void
@@ -113,7 +113,7 @@ async function answerExactly(asked: Asked, context: AnswerContext, part: ByteSpa
     position: span.start,
     end: span.end,
     media: false,
-    slackMs: () => undefined,
+    slackMs: feedsPlayer(asked.request, file) ? context.slackMs : () => undefined,
   })
   if (session.cache.heldUntil(file, span.start, span.end) === span.end) {
     const response = await answerFromBlob(asked, context, demand, span, part)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test as run, type TestContext } from 'node:test'
-import { never } from '../test/harness/worker/fake-host.ts'
+import { type Answer, never } from '../test/harness/worker/fake-host.ts'
 import { digestOf, madeUp, WorkerSite, type WorkerSiteOptions } from '../test/harness/worker/worker-site.ts'
 
 // Peers behind the real bridge: whatever they and their page do, the bytes are right and nobody waits for ever.
@@ -50,6 +50,31 @@ test('peers bring what lies ahead, and each byte comes once', async (t) => {
   const { bytes } = site.accelerator.stats()
   assert.ok(bytes.peers > 0)
   assert.ok(bytes.origin + bytes.peers <= BYTES.length + 512 * KiB, JSON.stringify(bytes))
+})
+
+/** Plays a segment that nobody has asked for yet, by script. @param slackMs what the player has to play meanwhile */
+async function playSegment(t: TestContext, slackMs: number, answer?: Answer) {
+  const bytes = madeUp(256 * KiB)
+  const site = await open(t, { files: { 'a.bin': { bytes, type: 'video/iso.segment' } } })
+  await joined(site)
+  site.host.answer = answer ?? site.host.answer
+  site.accelerator.playbacks.report('page', 'blob:https://example.org/1', slackMs)
+  const before = site.origin.requestsOf('a.bin').length
+  const response = await site.respond('a.bin', { headers: { range: 'bytes=131072-' } })
+  assert.equal(digestOf(new Uint8Array(await response.arrayBuffer())), digestOf(bytes.subarray(131_072)))
+  return { origin: site.origin.requestsOf('a.bin').length - before, peers: site.accelerator.stats().bytes.peers }
+}
+
+test('a segment for a player that has enough comes from peers from its first byte', async (t) => {
+  assert.deepEqual(await playSegment(t, 10_000), { origin: 0, peers: 131_072 })
+})
+
+test('a segment for a player that runs dry begins at the origin', async (t) => {
+  assert.deepEqual(await playSegment(t, 500), { origin: 1, peers: 0 })
+})
+
+test('a segment that peers do not bring in time comes from the origin', async (t) => {
+  assert.deepEqual(await playSegment(t, 10_000, never), { origin: 1, peers: 0 })
 })
 
 const misdeeds: Record<string, (site: WorkerSite) => void> = {

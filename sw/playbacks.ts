@@ -1,13 +1,16 @@
 /** More elements than a browser plays; beyond it the oldest reports go. */
 const MAX_ELEMENTS = 256
 
+/** Stands for the URL of an element that a script feeds: what the script fetches has others. */
+export const FED = 'blob:'
+
 /** How the pages' media elements stand. In memory alone: the next report comes within a moment. */
 export class Playbacks {
   readonly #reports = new Map<string, { readonly slackMs: number; readonly at: number }>()
 
   report(clientId: string, url: string, slackMs: number): void {
     if (this.#reports.size >= MAX_ELEMENTS) this.#reports.clear()
-    this.#reports.set(keyOf(clientId, url), { slackMs, at: Date.now() })
+    this.#reports.set(keyOf(clientId, url.startsWith(FED) ? FED : url), { slackMs, at: Date.now() })
   }
 
   /** Milliseconds that the element of that page can go on playing; undefined while nothing is known. */

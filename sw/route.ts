@@ -1,4 +1,5 @@
 import { DOWNLOAD_PARAMETER } from '../protocol/bridge.ts'
+import type { ManifestFile } from '../protocol/manifest.ts'
 
 /** Never served from chunks: what runs with the site's authority, or what is not a file's content. */
 const EXCLUDED_DESTINATIONS = new Set<string>([
@@ -53,6 +54,11 @@ export function targetOf(requestUrl: string): Target {
 /** The same without the name that a link gives: it is a download all the same. */
 export function unnamed({ url, downloadName }: Target): Target {
   return { url, downloadName: downloadName && '' }
+}
+
+/** Whether a page's script asks for what a media element plays: to feed it, most likely. */
+export function feedsPlayer(request: Request, { type }: ManifestFile): boolean {
+  return request.destination === '' && /^(audio|video)\//.test(type)
 }
 
 /** Engines whose media elements go on by themselves after a 206 that is shorter than they asked for. WebKit's do not. */
