@@ -36,7 +36,8 @@ export class RunFiles {
       try {
         await writeAll(file, chunks)
       } finally {
-        await file.close()
+        // The system has the bytes: nobody need wait for this.
+        file.close().catch(() => undefined)
       }
     } catch (error) {
       await this.remove(name).catch(() => undefined) // the first failure counts

@@ -1,6 +1,6 @@
 import { fileOfChunk } from '../../mesh/file-of-chunk.ts'
 import type { BlockProofs } from '../../mesh/mesh-node.ts'
-import type { ByteSpan, ChunkSpan } from '../../protocol/geometry.ts'
+import type { ByteSpan } from '../../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../../protocol/manifest.ts'
 import { HASH_LENGTH, sameHash } from '../../protocol/merkle.ts'
 import { urlOfPath } from '../../protocol/site-path.ts'
@@ -38,6 +38,13 @@ export interface EdgeBytes {
   origin: number
   peers: number
   cache: number
+}
+
+/** Reads part of a file in order. */
+export interface Reader {
+  readonly next: SpanReader['next']
+  /** To be called when nobody reads on. */
+  readonly close: () => void
 }
 
 /**
@@ -109,7 +116,7 @@ export class EdgeSwarm {
   }
 
   /** Reads part of a file: verified bytes alone. Close it when done. */
-  read(file: ManifestFile, { start, end }: ByteSpan): { next: SpanReader['next']; close: () => void } {
+  read(file: ManifestFile, { start, end }: ByteSpan): Reader {
     const { cache, supply } = this
     const demand: Demand = {
       file,
@@ -127,12 +134,17 @@ export class EdgeSwarm {
       this.bytes.cache += bytes
     }
     const reader = new SpanReader({ cache, supply, demand, end, version: VERIFIED_ALONE, served })
-    return { next: () => reader.next(), close: () => supply.leave(demand) }
+    const next = async () => {
+      if (cache.unverifiable) await this.#verifyAgain()
+      return await reader.next()
+    }
+    return { next, close: () => supply.leave(demand) }
   }
 
-  /** These chunks rest in the store now. */
-  stored(chunks: ChunkSpan): void {
-    this.cache.stored(chunks)
+  /** The hashes could not be had, and perhaps can be now. */
+  async #verifyAgain(): Promise<void> {
+    const hashes = await this.hashes().catch(() => undefined)
+    if (hashes) this.cache.unverifiable = false
   }
 
   #answered(file: ManifestFile, answer: OriginAnswer): void {

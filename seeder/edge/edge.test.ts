@@ -142,6 +142,26 @@ test('an origin that breaks off or refuses leaves nothing that looks whole', { t
   assert.ok((await bytes(FILM)).equals(film))
 })
 
+test('without hashes files are passed on unstored, and with them they are kept', { timeout: 60_000 }, async (t) => {
+  const site = await openFilmSite(t)
+  const { hashes } = (await site.manifest()).swarms[0] ?? assert.fail()
+  site.setFault(hashes, { kind: 'status', status: 503 })
+  const { edge, bytes, get } = await openEdge(t, site.url)
+  const response = await get(FILM)
+  assert.equal(response.headers.get('cache-status'), 'tributary; fwd=bypass')
+  assert.ok(Buffer.from(await response.arrayBuffer()).equals(film))
+  assert.equal((await edge.stats()).store.used, 0)
+  site.setFault(hashes, undefined)
+  await eventually(
+    async () => {
+      assert.ok((await bytes(FILM)).equals(film))
+      return (await edge.stats()).store.used
+    },
+    (used) => used >= SIZE,
+    20_000,
+  )
+})
+
 test('a manifest that breaks or disappears changes nothing but the log', { timeout: 30_000 }, async (t) => {
   const site = await openFilmSite(t)
   const { edge, bytes, logged } = await openEdge(t, site.url)

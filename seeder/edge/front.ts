@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ManifestFile, SwarmManifest } from '../../protocol/manifest.ts'
 import { MiB } from '../../protocol/units.ts'
 import type { Catalogue } from './catalogue.ts'
-import type { EdgeSwarm } from './edge-swarm.ts'
+import type { EdgeSwarm, Reader } from './edge-swarm.ts'
 import { passOn } from './pass-on.ts'
 import { answerText, type Head, wantedSpan, write } from './responses.ts'
 
@@ -35,7 +35,7 @@ export interface FrontCounts {
 
 /** A transfer from the origin runs so far ahead of its reader. */
 const AHEAD_BYTES = 4 * MiB
-/** A reader has so much of a file in its hands. */
+/** A piece of a file in a reader's hands: one is being sent while the next one is read. */
 const PIECE_BYTES = 1 * MiB
 const RETRY_AFTER_S = 1
 
@@ -93,7 +93,7 @@ export class Front {
     const { span, begin } = wanted
     const isHeld = heldUntil(span) === span.end
     const piece = Math.max(PIECE_BYTES, file.chunkSize)
-    const memory = Math.min(span.end - span.start, isHeld ? piece : 2 * piece + AHEAD_BYTES)
+    const memory = Math.min(span.end - span.start, 2 * piece + (isHeld ? 0 : AHEAD_BYTES))
     if (this.#reserved + memory > this.#options.memory) {
       response.setHeader('Retry-After', RETRY_AFTER_S)
       return answerText(response, 503, 'too many answers are under way')
@@ -109,9 +109,7 @@ export class Front {
       // The origin says itself why there is nothing, or sends what the manifest does not know yet.
       if (!first) return await this.#passOn(request, response, url)
       begin()
-      for (let bytes: Uint8Array | undefined = first; bytes; bytes = await reader.next())
-        if (!(await this.#send(response, bytes))) return
-      response.end()
+      await this.#sendAll(response, reader, first)
     } catch (error) {
       if (!response.destroyed) this.#options.failed(file, error)
       response.destroy() // what ends early must not look complete
@@ -119,6 +117,17 @@ export class Front {
       this.#reserved -= memory
       reader.close()
     }
+  }
+
+  /** Fetches the next piece while the client takes the last one. */
+  async #sendAll(response: ServerResponse, reader: Reader, first: Uint8Array): Promise<void> {
+    for (let bytes: Uint8Array | undefined = first; bytes; ) {
+      const next = reader.next()
+      next.catch(() => undefined) // seen below, unless the client leaves
+      if (!(await this.#send(response, bytes))) return
+      bytes = await next
+    }
+    response.end()
   }
 
   async #send(response: ServerResponse, bytes: Uint8Array): Promise<boolean> {
