@@ -34,6 +34,13 @@ const SAMPLE_MS = 100
 const STALL_MS = 400
 /** With this much of the video loaded beyond the playhead, standing still has another cause. */
 const DATA_AT_HAND_S = 2
+export interface StartOptions {
+  readonly rate?: number
+  readonly muted?: boolean
+  /** How the element gets its video; as its `src` by default. */
+  readonly load?: (video: HTMLVideoElement, src: string) => void
+}
+
 /** Small, for each frame is drawn: four pixels a cell of the code. */
 const CANVAS_SIZE = { width: 64, height: 90 }
 
@@ -47,7 +54,7 @@ export class Player {
   #sampler: ReturnType<typeof setInterval> | undefined
 
   /** Starts to play `src` in a new element; resolves with the first frame. */
-  async start(src: string, { rate = 1, muted = true }: { rate?: number; muted?: boolean } = {}): Promise<void> {
+  async start(src: string, { rate = 1, muted = true, load = setSource }: StartOptions = {}): Promise<void> {
     this.stop()
     const video = document.createElement('video')
     document.body.append(video)
@@ -64,7 +71,7 @@ export class Player {
       video.addEventListener('error', () => reject(new Error(this.#noteError(video))), { once: true })
     })
     failed.catch(() => undefined) // the race may be over when it fails
-    video.src = src
+    load(video, src)
     await Promise.race([failed, Promise.all([video.play(), firstFrame])])
   }
 
@@ -178,6 +185,10 @@ export class Player {
   #noteError(video: HTMLVideoElement): string {
     return `media error ${video.error?.code}: ${video.error?.message}`
   }
+}
+
+function setSource(video: HTMLVideoElement, src: string): void {
+  video.src = src
 }
 
 interface WatchingSoFar extends Omit<Watching, 'currentTime' | 'duration' | 'ended' | 'error'> {
