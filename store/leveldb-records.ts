@@ -63,16 +63,3 @@ export function parseRecord(key: string, value: Uint8Array): RunRecord | undefin
   const chunks = { first: first as ChunkIndex, after: after as ChunkIndex }
   return { swarm: swarm as InfoHash, first: chunks.first, chunks, chunkSize, lastSize, usedMs }
 }
-
-/** Those of `runs` that hold any of `chunks`. @param runs ascending, not overlapping */
-export function overlapping(runs: readonly ChunkSpan[], chunks: ChunkSpan): readonly ChunkSpan[] {
-  let [from, below] = [0, runs.length]
-  while (from < below) {
-    const middle = (from + below) >>> 1
-    if ((runs[middle]?.after ?? 0) <= chunks.first) from = middle + 1
-    else below = middle
-  }
-  let to = from
-  while ((runs[to]?.first ?? chunks.after) < chunks.after) to++
-  return runs.slice(from, to)
-}

@@ -11,15 +11,14 @@ import {
   encodeRecord,
   footprintOf,
   keyOf,
-  overlapping,
   parseRecord,
   placeOf,
   RUNS,
   type RunRecord,
   recordOf,
 } from './leveldb-records.ts'
+import { Shelves, type StoredRecord } from './leveldb-shelves.ts'
 import { levelValues } from './leveldb-values.ts'
-import { RunIndex } from './run-index.ts'
 
 // LevelDB knows what there is; the bytes of a run are in a file beside it (docs/decisions/006). A file is whole before
 // LevelDB hears of it, so a process that is killed leaves at most a file that nobody knows.
@@ -64,14 +63,6 @@ const CLOSED = 'closed'
 const NO_MATTER = new Set(['lost+found', '.DS_Store'])
 
 type Database = ClassicLevel<string, Uint8Array>
-
-interface Shelf {
-  index: RunIndex
-  readonly runs: Map<ChunkIndex, StoredRecord>
-  usedMs: number
-}
-
-interface StoredRecord extends RunRecord, Evictable {}
 
 /**
  * One process at a time can open a folder. One that LevelDB finds broken is repaired, or emptied: what it held can be
@@ -123,12 +114,10 @@ class LevelDbStore implements DiskStore {
   readonly #files: RunFiles
   readonly #capacity: number
   readonly #now: () => number
-  readonly #shelves = new Map<InfoHash, Shelf>()
-  /** In order of use, the least recent first. */
-  readonly #byUse = new Set<StoredRecord>()
+  readonly #shelves = new Shelves()
+  /** Whose last use is not written down. */
   readonly #unnoted = new Set<StoredRecord>()
   #noting: NodeJS.Timeout | undefined
-  #used = 0
   /** Nothing has failed that could leave a file without its record, or the other way round. */
   #isSound = true
   /** Changes, one after the other. */
@@ -144,7 +133,7 @@ class LevelDbStore implements DiskStore {
   }
 
   get used(): number {
-    return this.#used
+    return this.#shelves.used
   }
 
   get openFiles(): number {
@@ -161,21 +150,21 @@ class LevelDbStore implements DiskStore {
       if (record) records.push(record)
     }
     records.sort((a, b) => a.usedMs - b.usedMs)
-    for (const record of records) this.#adopt(record)
-    if (!this.wasClosed) await this.#files.sweep(({ swarm, first }) => this.#recordAt(swarm, first) !== undefined)
+    for (const record of records) this.#shelves.add(record)
+    if (!this.wasClosed) await this.#files.sweep(({ swarm, first }) => this.#shelves.at(swarm, first) !== undefined)
   }
 
   async runs(swarm: InfoHash): Promise<readonly ChunkSpan[]> {
-    return this.#shelves.get(swarm)?.index.runs.slice() ?? []
+    return this.#shelves.runs(swarm)
   }
 
   async read(swarm: InfoHash, chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const [record] = this.#recordsIn(swarm, { first: chunk, after: (chunk + 1) as ChunkIndex })
+    const [record] = this.#shelves.in(swarm, { first: chunk, after: (chunk + 1) as ChunkIndex })
     return record && (await this.#read(record, { first: chunk, after: (chunk + 1) as ChunkIndex }))
   }
 
   async readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]> {
-    const runs = this.#recordsIn(swarm, chunks).map(async (record): Promise<StoredRun[]> => {
+    const runs = this.#shelves.in(swarm, chunks).map(async (record): Promise<StoredRun[]> => {
       const first = Math.max(record.first, chunks.first)
       const worth = Math.ceil(READ_BYTES / record.chunkSize)
       const after = Math.min(record.chunks.after, Math.max(chunks.after, first + worth))
@@ -190,14 +179,14 @@ class LevelDbStore implements DiskStore {
     return this.#inTurn(async () => {
       checkRun(chunks)
       const span = { first, after: (first + chunks.length) as ChunkIndex }
-      const missing = this.#shelves.get(swarm)?.index.missingIn(span) ?? [span]
+      const missing = this.#shelves.missingIn(swarm, span)
       const pieces = missing.map((piece) => {
         const parts = chunks.slice(piece.first - first, piece.after - first)
         return { parts, record: recordOf(swarm, piece, parts, this.#now()) }
       })
       const size = pieces.reduce((sum, { record }) => sum + footprintOf(record), 0)
-      if (this.#used + size > this.#capacity)
-        throw new QuotaExceeded(`${this.#used + size} bytes are more than the ${this.#capacity} that fit`)
+      if (this.used + size > this.#capacity)
+        throw new QuotaExceeded(`${this.used + size} bytes are more than the ${this.#capacity} that fit`)
       if (pieces.length > 0) await this.#writePieces(pieces)
     })
   }
@@ -213,17 +202,15 @@ class LevelDbStore implements DiskStore {
       for (const { record } of pieces) await this.#files.remove(record).catch(() => undefined)
       throw error
     }
-    for (const { record } of pieces) this.#adopt(record)
+    for (const { record } of pieces) this.#shelves.add(record)
   }
 
   async swarms(): Promise<readonly InfoHash[]> {
-    const byUse = [...this.#shelves].sort(([, a], [, b]) => a.usedMs - b.usedMs)
-    return byUse.map(([swarm]) => swarm)
+    return this.#shelves.swarms
   }
 
   async touch(swarm: InfoHash): Promise<void> {
-    const shelf = this.#shelves.get(swarm)
-    if (shelf) shelf.usedMs = this.#now()
+    this.#shelves.touch(swarm, this.#now())
   }
 
   async drop(swarm: InfoHash): Promise<void> {
@@ -231,12 +218,12 @@ class LevelDbStore implements DiskStore {
   }
 
   stored(): Iterable<Evictable> {
-    return this.#byUse
+    return this.#shelves.byUse
   }
 
   forget(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly Evictable[]> {
     return this.#inTurn(async () => {
-      const gone = this.#recordsIn(swarm, chunks)
+      const gone = this.#shelves.in(swarm, chunks)
       await this.#forget(gone)
       return gone
     })
@@ -262,16 +249,19 @@ class LevelDbStore implements DiskStore {
     this.#use(record)
     const { start, length } = placeOf(record, chunks)
     const bytes = await this.#files.read(record, start, length)
-    if (bytes === undefined && this.#byUse.has(record)) await this.#inTurn(() => this.#forget([record]))
+    if (bytes === undefined && this.#shelves.has(record)) await this.#inTurn(() => this.#forget([record]))
     return bytes
   }
 
   /** LevelDB forgets first: a file that nobody knows is swept up after a crash, a record without its file is a lie. */
   async #forget(records: readonly StoredRecord[]): Promise<void> {
-    const known = records.filter((record) => this.#byUse.has(record))
+    const known = records.filter((record) => this.#shelves.has(record))
     if (known.length === 0) return
     await this.#database.batch(known.map((record) => ({ type: 'del', key: keyOf(record) })))
-    for (const record of known) this.#release(record)
+    for (const record of known) {
+      this.#shelves.delete(record)
+      this.#unnoted.delete(record)
+    }
     for (const record of known)
       await this.#files.remove(record).catch((error) => {
         this.#isSound = false
@@ -279,44 +269,8 @@ class LevelDbStore implements DiskStore {
       })
   }
 
-  #adopt(run: RunRecord): void {
-    const record: StoredRecord = { ...run, bytes: footprintOf(run) }
-    const shelf = this.#shelves.get(run.swarm) ?? { index: new RunIndex(), runs: new Map(), usedMs: 0 }
-    this.#shelves.set(run.swarm, shelf)
-    shelf.index.add(run.chunks)
-    shelf.runs.set(run.first, record)
-    shelf.usedMs = Math.max(shelf.usedMs, run.usedMs)
-    this.#byUse.add(record)
-    this.#used += record.bytes
-  }
-
-  #release(record: StoredRecord): void {
-    const shelf = this.#shelves.get(record.swarm)
-    this.#byUse.delete(record)
-    this.#unnoted.delete(record)
-    this.#used -= record.bytes
-    if (shelf === undefined) return
-    shelf.runs.delete(record.first)
-    shelf.index = new RunIndex(shelf.index.runs.filter(({ first }) => first !== record.first))
-    if (shelf.runs.size === 0) this.#shelves.delete(record.swarm)
-  }
-
-  #recordAt(swarm: InfoHash, first: number): StoredRecord | undefined {
-    return this.#shelves.get(swarm)?.runs.get(first as ChunkIndex)
-  }
-
-  /** In ascending order. */
-  #recordsIn(swarm: InfoHash, chunks: ChunkSpan): StoredRecord[] {
-    const shelf = this.#shelves.get(swarm)
-    return shelf ? overlapping(shelf.index.runs, chunks).flatMap(({ first }) => shelf.runs.get(first) ?? []) : []
-  }
-
   #use(record: StoredRecord): void {
-    if (!this.#byUse.delete(record)) return
-    this.#byUse.add(record)
-    record.usedMs = this.#now()
-    const shelf = this.#shelves.get(record.swarm)
-    if (shelf) shelf.usedMs = record.usedMs
+    if (!this.#shelves.use(record, this.#now())) return
     this.#unnoted.add(record)
     this.#noting ??= setTimeout(() => {
       this.#noting = undefined
