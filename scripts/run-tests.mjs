@@ -6,7 +6,19 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { glob } from 'tinyglobby'
 
-const ROOMS = ['protocol', 'store', 'mesh', 'sw', 'page-bridge', 'seeder', 'manifest-tool', 'demo', 'bench', 'scripts']
+const ROOMS = [
+  'protocol',
+  'store',
+  'mesh',
+  'supply',
+  'sw',
+  'page-bridge',
+  'seeder',
+  'manifest-tool',
+  'demo',
+  'bench',
+  'scripts',
+]
 /** These start browsers: on a small machine two of them at once would measure each other. */
 const SERIAL = /^test\/(browsers|faults|contract)\//
 /** No file may hold up the run; single tests have deadlines of their own. */
