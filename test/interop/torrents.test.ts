@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { link, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import bencode from 'bencode'
+import { chunkCountOf } from '../../protocol/geometry.ts'
 import { type Manifest, parseManifest } from '../../protocol/manifest.ts'
 import { makeFolder, runCli } from '../harness/cli.ts'
+import { eventually } from '../harness/poll.ts'
 import { makeScratch } from '../harness/scratch.ts'
 import { madeUp } from '../harness/site.ts'
 
-// Other BitTorrent implementations load our torrents and find our files complete. Both are Debian packages:
-// python3-libtorrent (v1 and v2, all hashes) and aria2 (v1).
+// Other BitTorrent implementations load our torrents and find our files complete. All are Debian packages:
+// python3-libtorrent (v1 and v2, all hashes), aria2 and transmission-cli (v1).
 
 const run = promisify(execFile)
 const script = fileURLToPath(new URL('check-torrent.py', import.meta.url))
@@ -19,6 +23,9 @@ const python = ['/usr/bin/python3', 'python3'].find((path) => spawnSync(path, ['
 const aria2 = spawnSync('aria2c', ['--version']).status === 0
 const noLibtorrent = python === undefined && 'libtorrent is not installed (Debian: apt-get install python3-libtorrent)'
 const noAria2 = !aria2 && 'aria2 is not installed (Debian: apt-get install aria2)'
+const transmission = /^transmission-cli (\d+)/m.exec(String(spawnSync('transmission-cli', ['--version']).stdout))?.[1]
+const noTransmission =
+  transmission === undefined && 'Transmission is not installed (Debian: apt-get install transmission-cli)'
 
 const FILES = {
   'videos/a.mp4': madeUp('a', 3_000_001),
@@ -56,6 +63,27 @@ async function savedAs(t: TestContext, { dir, manifest }: Made, swarm: number): 
   return folder
 }
 
+/** The same, saved by a client to which padding files (BEP 47) are files like others. */
+async function savedWithPadding(t: TestContext, made: Made, swarm: number): Promise<string> {
+  const folder = await savedAs(t, made, swarm)
+  const files = made.manifest.swarms[swarm]?.files ?? []
+  for (const { path, size, chunkSize } of files.slice(0, -1)) {
+    const padding = String(chunkCountOf(size, chunkSize) * chunkSize - size)
+    const saved = join(folder, path.split('/')[0] ?? '', '.pad', padding)
+    await mkdir(dirname(saved), { recursive: true })
+    await writeFile(saved, new Uint8Array(Number(padding)))
+  }
+  return folder
+}
+
+/** Changes a byte of a file after its hashing. @returns its swarm */
+async function changeByte({ dir, manifest }: Made): Promise<number> {
+  const file = await readFile(join(dir, 'videos/a.mp4'))
+  file[2_999_999] = (file[2_999_999] ?? 0) ^ 1
+  await writeFile(join(dir, 'videos/a.mp4'), file)
+  return manifest.swarms.findIndex((swarm) => swarm.files[0]?.path === 'videos/a.mp4')
+}
+
 test('libtorrent finds every file complete by the hashes of v1 and v2', { skip: noLibtorrent }, async (t) => {
   const made = await makeSite(t)
   assert.equal(made.manifest.swarms.length, 3)
@@ -74,21 +102,16 @@ test('libtorrent finds every file complete by the hashes of v1 and v2', { skip: 
 
 test('libtorrent sees a changed byte', { skip: noLibtorrent }, async (t) => {
   const made = await makeSite(t)
-  const file = await readFile(join(made.dir, 'videos/a.mp4'))
-  file[2_999_999] = (file[2_999_999] ?? 0) ^ 1
-  await writeFile(join(made.dir, 'videos/a.mp4'), file)
-  const at = made.manifest.swarms.findIndex((swarm) => swarm.files[0]?.path === 'videos/a.mp4')
+  const at = await changeByte(made)
   const torrent = join(made.dir, made.manifest.swarms[at]?.torrent ?? '')
   const { stdout } = await run(python ?? '', [script, torrent, await savedAs(t, made, at)])
   assert.equal(JSON.parse(stdout).complete, false)
 })
 
-// It does not know padding files (BEP 47), so bundles stay incomplete for it.
-test('aria2 finds single files complete by the hashes of v1', { skip: noAria2 }, async (t) => {
+test('aria2 finds every file complete by the hashes of v1', { skip: noAria2 }, async (t) => {
   const made = await makeSite(t)
   for (const [i, swarm] of made.manifest.swarms.entries()) {
-    if (swarm.files.length > 1) continue
-    const folder = await savedAs(t, made, i)
+    const folder = await savedWithPadding(t, made, i)
     const options = [
       '--check-integrity',
       '--hash-check-only',
@@ -106,3 +129,54 @@ test('aria2 finds single files complete by the hashes of v1', { skip: noAria2 },
     assert.match(stdout, /Verification finished successfully/)
   }
 })
+
+test('Transmission finds every file complete by the hashes of v1', { skip: noTransmission }, async (t) => {
+  const made = await makeSite(t)
+  for (const [i, { torrent = '' }] of made.manifest.swarms.entries()) {
+    const folder = await savedWithPadding(t, made, i)
+    await eventually(await checkWithTransmission(t, join(made.dir, torrent), folder), (said) => /^Seeding/m.test(said))
+  }
+})
+
+test('Transmission sees a changed byte', { skip: noTransmission }, async (t) => {
+  const made = await makeSite(t)
+  const at = await changeByte(made)
+  const torrent = join(made.dir, made.manifest.swarms[at]?.torrent ?? '')
+  const check = await checkWithTransmission(t, torrent, await savedAs(t, made, at))
+  const said = await eventually(check, (said) => /^(Progress: [1-9]|Seeding)/m.test(said))
+  assert.match(said, /^Progress: 9/m)
+})
+
+/** Starts Transmission on what is saved. @returns tells what it has said so far */
+async function checkWithTransmission(t: TestContext, torrent: string, folder: string): Promise<() => string> {
+  const scratch = await makeScratch(t, 'transmission')
+  const quiet = { 'dht-enabled': false, 'lpd-enabled': false, 'pex-enabled': false, 'utp-enabled': false }
+  await writeFile(join(scratch, 'settings.json'), JSON.stringify(quiet))
+  const readable = join(scratch, 'readable.torrent')
+  // Before its fourth version it reads no torrent that has a half of v2.
+  await writeFile(readable, Number(transmission) < 4 ? v1Half(await readFile(torrent)) : await readFile(torrent))
+  const options = ['--config-dir', scratch, '--download-dir', folder, '--verify', '--no-portmap', '--port', '0']
+  // Into a pipe it would write when it ends, and it does not end by itself.
+  const command = ['-o0', 'transmission-cli', ...options, readable]
+  const client = spawn('stdbuf', command, { stdio: ['ignore', 'pipe', 'ignore'] })
+  t.after(async () => {
+    client.kill('SIGKILL')
+    if (client.exitCode === null && client.signalCode === null) await once(client, 'exit')
+  })
+  let said = ''
+  client.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text.replaceAll('\r', '\n')
+  })
+  return () => said
+}
+
+function v1Half(torrent: Uint8Array): Uint8Array {
+  const fields: unknown = bencode.decode(torrent)
+  assert.ok(isRecord(fields) && isRecord(fields.info))
+  const { 'file tree': _tree, 'meta version': _version, ...info } = fields.info
+  return bencode.encode({ info })
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
