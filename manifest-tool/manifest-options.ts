@@ -28,7 +28,12 @@ export function addManifestOptions(command: Command): Command {
     .option('--min-size <size>', 'leave smaller files to the origin, unless bundled', '1MiB')
     .option('--include <glob>', 'only these files; may be repeated', collect, [])
     .option('--exclude <glob>', 'not these files; may be repeated', collect, [])
-    .option('--bundle <glob>', 'all files that match share one swarm; may be repeated', collect, [])
+    .option(
+      '--bundle <glob>',
+      'all files that match share one swarm, playlists (HLS, DASH) apart; may be repeated',
+      collect,
+      [],
+    )
     .option(
       '--announce <url>',
       "tracker, ws: or wss:, or a path on the site's host; may be repeated (default: /announce)",

@@ -18,7 +18,7 @@ export interface SiteFile {
 }
 
 export interface ScanOptions {
-  /** Smaller files stay with the origin, unless a bundle names them. Bytes. */
+  /** Smaller files stay with the origin, unless a bundle names them; playlists even then. Bytes. */
   readonly minSize: number
   /** Globs; empty means all files. */
   readonly include: readonly string[]
@@ -118,7 +118,7 @@ class Walk {
 
   async #file(path: string): Promise<void> {
     const type = mediaTypeOf(path)
-    const bundled = this.#isBundled(path)
+    const bundled = this.#isBundled(path) && !isPlaylist(type)
     if (isExecutableType(type) || this.#isExcluded(path) || !(bundled || this.#isIncluded(path))) return
     const absolute = join(this.root, path)
     const stats = await stat(absolute, { bigint: true }).catch((error) => {
@@ -130,6 +130,11 @@ class Walk {
     if (stamp.size === 0) this.warnings.push(`${path}: left out, it is empty`)
     else if (bundled || stamp.size >= this.#minSize) this.files.push({ path, absolute, stamp, type })
   }
+}
+
+/** A playlist of HLS or DASH may change while the files that it names stay: it is no part of their bundle. */
+export function isPlaylist(type: string): boolean {
+  return /^(application\/(vnd\.apple\.mpegurl|dash\+xml)|audio\/x-mpegurl)$/.test(type)
 }
 
 /** Whether any of the globs matches; a glob without a slash matches at any depth, like in .gitignore. */

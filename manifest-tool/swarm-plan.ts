@@ -1,6 +1,6 @@
 import { autoChunkSize, chunkCountOf } from '../protocol/geometry.ts'
 import { compareTorrentPaths } from '../protocol/metainfo.ts'
-import { matcher, type SiteFile } from './scan.ts'
+import { isPlaylist, matcher, type SiteFile } from './scan.ts'
 
 /** Files that become one swarm. */
 export interface SwarmPlan {
@@ -29,7 +29,7 @@ export function planSwarms(
   const plans: SwarmPlan[] = []
   for (const glob of bundles) {
     const matches = matcher([glob])
-    const members = [...left].filter((file) => matches(file.path))
+    const members = [...left].filter(({ path, type }) => matches(path) && !isPlaylist(type))
     for (const member of members) left.delete(member)
     if (members.length > 0) plans.push(planOf(members, chunkSize))
   }

@@ -193,6 +193,21 @@ test('a bundle is one swarm: small files too, each on a chunk boundary', async (
   assert.equal((await runCli(['verify', dir])).code, 0)
 })
 
+test('playlists are no part of a bundle: they may change while their segments stay', async (t) => {
+  const dir = await makeFolder(t, {
+    'film/1.m4s': madeUp('1', 100_000),
+    'film/main.m3u8': '#EXTM3U',
+    'film/main.mpd': '<MPD/>',
+    'film/long.m3u8': madeUp('long', 2 * MiB),
+  })
+  assert.equal((await runCli(['manifest', dir, '--bundle', 'film/**'])).code, 0)
+  const { swarms } = await readManifest(dir)
+  assert.deepEqual(
+    swarms.map(({ files }) => files.map(({ path }) => path)),
+    [['film/1.m4s'], ['film/long.m3u8']],
+  )
+})
+
 test('options end up in the manifest', async (t) => {
   const dir = await makeFolder(t, { 'a.bin': madeUp('a', 2 * MiB), 'b.bin': madeUp('b', 2 * MiB), 'c.bin': 'cc' })
   const options = ['--announce', 'wss://one.example/', '--announce', 'wss://two.example/', '--ignore-parameter', 'v']

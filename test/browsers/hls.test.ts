@@ -17,7 +17,6 @@ const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url))
 const hlsScript = createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js')
 const pageScript = fileURLToPath(new URL('../harness/page/hls-page.ts', import.meta.url))
 
-const SEGMENTS = 'hls/**/*.{mp4,m4s}'
 /** Bytes a second: enough for the best rendition, little enough to notice what comes from elsewhere. */
 const EGRESS = 250_000
 /** Until the player has some seconds in its buffer the origin brings its segments: the first ones. */
@@ -85,7 +84,7 @@ async function openLadder(owner: Owner): Promise<{ site: Site; segments: string[
       'hls.js': await readFile(hlsScript),
       'hls-page.js': bundled.outputFiles[0]?.text ?? '',
     },
-    manifest: { bundles: [SEGMENTS] },
+    manifest: { bundles: ['hls/**'] },
   })
   const { swarms } = await site.manifest()
   assert.equal(swarms.length, 1)
