@@ -4,7 +4,7 @@ import type { ProviderRecord, RecordDelta } from './record.ts'
 
 // What two linked nodes say to each other: KRPC (BEP 5) in a BEP 10 extension message. docs/spec/dht.md has the bytes.
 
-/** Name in the BEP 10 extension handshake. */
+/** Name in the BEP 10 extension handshake. @public */
 export const DHT_EXTENSION = 'tr_dht'
 
 /** What its sender calls a query, as one character a byte; empty when no answer is wanted. */
