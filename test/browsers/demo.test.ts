@@ -50,8 +50,8 @@ test('the demo plays its film, hands out its files, and shows where the bytes co
   await tab.waitFor(() => (document.querySelector('video')?.currentTime ?? 0) > 3)
   await tab.waitFor(() => document.querySelectorAll('#maps li').length === 1)
   const shown = await eventually(
-    () => tab.page.locator('#bytes-origin').innerText(),
-    (text) => /\d/.test(text),
+    () => tab.page.locator('#bytes-origin').textContent(),
+    (text) => /\d/.test(text ?? ''),
   )
   t.diagnostic(`from the server: ${shown}`)
 

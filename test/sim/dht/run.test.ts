@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Run } from './run.ts'
+import { simulate } from './run.ts'
 import { scenario } from './scenario.ts'
 
 const SMALL = { nodes: 100, joinS: 30, settleS: 30, measureS: 120, searchesPerMin: 1 }
 
 for (const name of ['steady', 'churn'])
   test(`${name}: of 100 nodes nearly all find a provider, within few hops and with few messages`, (t) => {
-    const result = new Run(scenario(name, SMALL)).run()
+    const result = simulate(scenario(name, SMALL))
     t.diagnostic(JSON.stringify(result))
     assert.ok(result.searches >= 100, 'enough searches to tell')
     assert.ok(result.successRate >= 0.97)
