@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Flow, Pipe } from './pipe.ts'
+import { VirtualTime } from './time.ts'
+
+/** Sends parcels of 100 bytes in each flow, as many as told. @returns when each flow's last one was through */
+async function through(pipe: Pipe, time: VirtualTime, counts: readonly number[]): Promise<number[]> {
+  return await time.until(
+    Promise.all(
+      counts.map((count) => {
+        const flow = new Flow()
+        return new Promise<number>((resolve) => {
+          let left = count
+          for (let i = 0; i < count; i++) pipe.send(flow, 100, () => --left === 0 && resolve(time.now()))
+        })
+      }),
+    ),
+    60_000,
+  )
+}
+
+test('one flow has the whole width', async () => {
+  const time = new VirtualTime()
+  assert.deepEqual(await through(new Pipe(time, 25), time, [300]), [1_200])
+})
+
+test('flows share the width evenly, and who is done leaves it to the others', async () => {
+  const time = new VirtualTime()
+  const [short = 0, long = 0] = await through(new Pipe(time, 10), time, [10, 50])
+  assert.deepEqual([short, long], [180, 600])
+})
+
+test('what is dropped takes no time', async () => {
+  const time = new VirtualTime()
+  const pipe = new Pipe(time, 10)
+  const [dropped, kept] = [new Flow(), new Flow()]
+  for (let i = 0; i < 10; i++) pipe.send(dropped, 100, () => undefined)
+  const last = new Promise<number>((resolve) => pipe.send(kept, 100, () => resolve(time.now())))
+  pipe.drop(dropped)
+  assert.equal(await time.until(last, 1_000), 20)
+})

@@ -1,0 +1,66 @@
+import type { VirtualTime } from './time.ts'
+
+interface Parcel {
+  readonly bytes: number
+  readonly through: () => void
+}
+
+/** What goes through a pipe in order: one connection, or one answer. */
+export class Flow {
+  readonly parcels: Parcel[] = []
+  isQueued = false
+}
+
+/** A line of a certain width that its flows share evenly, parcel by parcel. */
+export class Pipe {
+  readonly #time: VirtualTime
+  readonly #bytesPerMs: number
+  /** Flows with something to send, in turn. */
+  readonly #ring: Flow[] = []
+  #isBusy = false
+  /** When the last parcel was through, off the grid of time, so that the width is exact. */
+  #freeMs = 0
+  /** Bytes that went through. */
+  carried = 0
+
+  constructor(time: VirtualTime, bytesPerMs: number) {
+    this.#time = time
+    this.#bytesPerMs = bytesPerMs
+  }
+
+  send(flow: Flow, bytes: number, through: () => void): void {
+    flow.parcels.push({ bytes, through })
+    if (flow.isQueued) return
+    flow.isQueued = true
+    this.#ring.push(flow)
+    if (!this.#isBusy) this.#serve(this.#time.now())
+  }
+
+  /** What waits of a flow will not be sent. */
+  drop(flow: Flow): void {
+    flow.parcels.length = 0
+  }
+
+  /** @param fromMs when the next parcel can begin */
+  #serve(fromMs: number): void {
+    const next = this.#next()
+    this.#isBusy = next !== undefined
+    if (!next) return
+    this.#freeMs = Math.max(this.#freeMs, fromMs) + next.bytes / this.#bytesPerMs
+    this.#time.after(this.#freeMs - this.#time.now(), () => {
+      this.carried += next.bytes
+      next.through()
+      this.#serve(this.#freeMs)
+    })
+  }
+
+  #next(): Parcel | undefined {
+    for (let flow = this.#ring.shift(); flow; flow = this.#ring.shift()) {
+      const parcel = flow.parcels.shift()
+      flow.isQueued = flow.parcels.length > 0
+      if (flow.isQueued) this.#ring.push(flow)
+      if (parcel) return parcel
+    }
+    return undefined
+  }
+}

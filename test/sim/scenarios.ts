@@ -1,0 +1,195 @@
+import type { Group, Scenario } from './scenario.ts'
+
+/** A visitor at home, whose uplink is narrower than the downlink. */
+const HOME = { role: 'reader', down: 50, up: 20, latencyMs: [5, 25] } as const
+/** A stranger who answers quickly and has a wide uplink, so that everybody asks it first. */
+const STRANGER = { down: 100, up: 100, latencyMs: [5, 5] } as const
+
+const home = (count: number, more: Partial<Group> = {}): Group => ({ ...HOME, count, ...more })
+const FILM = { rate: 4, targetMs: 10_000 }
+
+export const DOWNLOADS: readonly Scenario[] = [
+  {
+    name: 'flash crowd of 10',
+    size: 8,
+    chunk: 64,
+    origin: { egress: 40 },
+    groups: [home(10)],
+    bounds: { origin: 3, worstOfPlain: 0.45 },
+  },
+  {
+    name: 'flash crowd of 30',
+    size: 8,
+    chunk: 128,
+    origin: { egress: 60 },
+    groups: [home(30)],
+    bounds: { origin: 6.8, worstOfPlain: 0.32 },
+  },
+  {
+    name: 'downloads one after the other',
+    size: 8,
+    chunk: 64,
+    origin: { egress: 40 },
+    groups: [home(12, { everyMs: 700 })],
+    bounds: { origin: 6.2, worstOfPlain: 1 },
+  },
+  {
+    name: 'single visitor',
+    size: 16,
+    chunk: 64,
+    origin: { egress: 40 },
+    groups: [home(1)],
+    bounds: { origin: 1.01, worstOfPlain: 1.08 },
+  },
+]
+
+export const FILMS: readonly Scenario[] = [
+  {
+    name: 'flash crowd, film',
+    size: 32,
+    chunk: 64,
+    media: FILM,
+    origin: { egress: 100 },
+    groups: [home(10)],
+    bounds: { origin: 3, worstOfPlain: 1.02, stalledMs: 0 },
+  },
+  {
+    name: 'film, one after the other',
+    size: 32,
+    chunk: 64,
+    media: FILM,
+    origin: { egress: 100 },
+    groups: [home(10, { everyMs: 1_500 })],
+    bounds: { origin: 3.1, worstOfPlain: 1.02, stalledMs: 0 },
+  },
+  {
+    name: 'long tail: two viewers',
+    size: 32,
+    chunk: 64,
+    media: FILM,
+    origin: { egress: 100 },
+    groups: [home(2, { everyMs: 6_000 })],
+    bounds: { origin: 1.3, worstOfPlain: 1.02, stalledMs: 0 },
+  },
+  {
+    name: 'seeks',
+    size: 32,
+    chunk: 64,
+    media: { ...FILM, seeksAtMs: [4_000, 8_000] },
+    origin: { egress: 100 },
+    groups: [home(10, { everyMs: 800 })],
+    bounds: { origin: 3.4, worstOfPlain: 1.02, stalledMs: 0 },
+  },
+  {
+    name: 'single viewer',
+    size: 32,
+    chunk: 64,
+    media: FILM,
+    origin: { egress: 40 },
+    groups: [home(1)],
+    bounds: { origin: 1.01, worstOfPlain: 1.02, stalledMs: 0 },
+  },
+]
+
+/** Visitors, lines and origins that do not do what they should. */
+export const TROUBLE: readonly Scenario[] = [
+  {
+    name: 'a third rides free',
+    size: 8,
+    chunk: 64,
+    origin: { egress: 40 },
+    groups: [home(14), home(6, { sharing: false })],
+    bounds: { origin: 4.6, worstOfPlain: 0.35 },
+  },
+  {
+    name: 'a tenth lies',
+    size: 8,
+    chunk: 64,
+    origin: { egress: 40 },
+    groups: [{ ...STRANGER, role: 'liar', count: 2 }, home(18)],
+    bounds: { origin: 3.6, worstOfPlain: 0.32 },
+  },
+  {
+    name: 'dead peers, downloads',
+    size: 8,
+    chunk: 64,
+    origin: { egress: 100 },
+    groups: [{ ...STRANGER, role: 'dead', count: 8 }, home(4, { fromMs: 2_000, everyMs: 2_000, up: 0.2 })],
+    bounds: { origin: 4.2, worstOfPlain: 2.1 },
+  },
+  {
+    name: 'dead peers, film',
+    size: 32,
+    chunk: 64,
+    media: FILM,
+    origin: { egress: 100 },
+    groups: [{ ...STRANGER, role: 'dead', count: 8 }, home(4, { fromMs: 2_000, everyMs: 2_000, up: 0.2 })],
+    bounds: { origin: 4.5, worstOfPlain: 1.02, stalledMs: 0 },
+  },
+  {
+    name: 'slow origin',
+    size: 8,
+    chunk: 64,
+    origin: { egress: 4 },
+    groups: [home(10)],
+    bounds: { origin: 1.65, worstOfPlain: 0.2 },
+  },
+  {
+    name: 'mesh slower than the origin',
+    size: 8,
+    chunk: 64,
+    origin: { egress: 400 },
+    groups: [home(10, { up: 0.5, everyMs: 500 })],
+    bounds: { origin: 10.5, worstOfPlain: 2.1 },
+  },
+  {
+    name: 'loss, and closed networks',
+    size: 8,
+    chunk: 64,
+    origin: { egress: 40 },
+    groups: [home(15, { loss: 0.01, closed: 0.4 })],
+    bounds: { origin: 5, worstOfPlain: 0.5 },
+  },
+  {
+    name: 'visitors leave and return',
+    size: 8,
+    chunk: 64,
+    origin: { egress: 20 },
+    groups: [home(6), home(6, { away: { afterMs: 3_000, forMs: 3_000 }, leavesAfterMs: 1_000 })],
+    bounds: { origin: 2.8, worstOfPlain: 0.28 },
+  },
+]
+
+/** Small crowds, run by the tests. */
+export const SMALL: readonly Scenario[] = [...DOWNLOADS, ...FILMS, ...TROUBLE]
+
+/** Crowds that take a while: npm run bench sim. */
+export const LARGE: readonly Scenario[] = [
+  { name: '100 downloads', size: 8, chunk: 64, origin: { egress: 100 }, groups: [home(100, { down: 40 })] },
+  {
+    name: '100 films',
+    size: 32,
+    chunk: 64,
+    media: FILM,
+    origin: { egress: 500 },
+    groups: [home(100, { down: 40 })],
+    quantum: 64,
+  },
+  {
+    name: '100 films, one after the other',
+    size: 32,
+    chunk: 64,
+    media: FILM,
+    origin: { egress: 500 },
+    groups: [home(100, { down: 40, everyMs: 500 })],
+    quantum: 64,
+  },
+  {
+    name: '1,000 downloads',
+    size: 8,
+    chunk: 128,
+    origin: { egress: 400 },
+    groups: [home(1_000, { down: 40 })],
+    quantum: 64,
+  },
+]
