@@ -10,7 +10,7 @@ import { type Door, Doors } from './doors.ts'
 import { ID_BITS, type Id, pointOf, REGION_CHUNKS, regionKey } from './id.ts'
 import type { DhtEffect, DhtInput, DhtOptions } from './io.ts'
 import { Keeper } from './keeper.ts'
-import { type DirectQuery, FAILURE, isRouted, MAX_LINKS_NAMED, type Query } from './messages.ts'
+import { type DhtMessage, type DirectQuery, FAILURE, isRouted, MAX_LINKS_NAMED, type Query } from './messages.ts'
 import { Paths } from './paths.ts'
 import { type Origin, Post } from './post.ts'
 import { Registry } from './registry.ts'
@@ -56,9 +56,9 @@ export class Dht {
       proven: (link, id) => this.#onProven(link, id),
       gone: (link) => this.#onGone(link),
     })
-    this.#paths = new Paths(this.#core, this.#post, (search) => seen.note(search, core.nowMs))
+    this.#paths = new Paths(core, this.#post, seen)
     this.#registry = new Registry(this.#core, this.#post, this.#table)
-    this.#searches = new Searches(this.#core, this.#paths, this.#registry)
+    this.#searches = new Searches(core, this.#table, this.#paths, this.#registry)
     this.#announcer = new Announcer(this.#core, this.#paths, this.#registry)
     this.#dials = new Dials(this.#core, this.#post, this.#paths)
     this.#keeper = new Keeper(this.#core, this.#table, this.#dials, this.#paths)
@@ -132,6 +132,9 @@ export class Dht {
       case 'find':
         this.#find(input)
         return
+      case 'useless':
+        this.#searches.useless(input.search, input.provider)
+        return
       case 'stopFinding':
         this.#searches.stop(input.search)
         return
@@ -149,11 +152,11 @@ export class Dht {
 
   // What the outside wants
 
-  #find({ search, infoHash, chunk }: Extract<DhtInput, { kind: 'find' }>): void {
+  #find({ search, infoHash, chunk, avoid = [] }: Extract<DhtInput, { kind: 'find' }>): void {
     const key = this.#key(infoHash, Math.floor(chunk / REGION_CHUNKS))
     // By the time that somebody is found, there is something to offer.
     this.#dials.prepare()
-    this.#searches.start(search, { key, chunk: chunk % REGION_CHUNKS })
+    this.#searches.start(search, { key, chunk: chunk % REGION_CHUNKS, avoid })
   }
 
   #connect({ request, node, infoHash }: Extract<DhtInput, { kind: 'connect' }>): void {
@@ -248,25 +251,26 @@ export class Dht {
     const door = this.#doors.at(link)
     if (door === undefined) return
     try {
-      if (!door.borne.take(1, this.#core.nowMs)) throw new ProtocolViolation('too many messages')
-      this.#onMessage(door, bytes)
+      const isExpected = this.#onMessage(door, decodeDhtMessage(bytes))
+      if (!isExpected && !door.borne.take(1, this.#core.nowMs)) throw new ProtocolViolation('too many messages')
     } catch (error) {
       if (!(error instanceof ProtocolViolation)) throw error
       this.#doors.release(link, error.message)
     }
   }
 
-  #onMessage(door: Door, bytes: Uint8Array): void {
-    const message = decodeDhtMessage(bytes)
+  /** @returns whether we asked for it */
+  #onMessage(door: Door, message: DhtMessage): boolean {
     const { link } = door
     const origin = { kind: 'link', link, tx: message.tx } as const
     if (message.kind === 'query' && message.query.method === 'hello') this.#doors.onHello(door, message.query)
-    else if (door.state !== 'proven') return
-    else if (message.kind === 'reply') this.#post.onReply(link, message.tx, message.reply)
-    else if (message.kind === 'failure') this.#post.onFailure(link, message.tx, message.code, message.left)
+    else if (door.state !== 'proven') return false
+    else if (message.kind === 'reply') return this.#post.onReply(link, message.tx, message.reply)
+    else if (message.kind === 'failure') return this.#post.onFailure(link, message.tx, message)
     else if (message.kind === 'unknown') this.#post.fail(origin, FAILURE.unknownMethod, 0)
-    else if (!door.served.take(1, this.#core.nowMs)) this.#post.fail(origin, FAILURE.busy, 0)
+    else if (!this.#doors.admits(door, message.query)) this.#post.fail(origin, FAILURE.busy, 0)
     else this.#onQuery(message.query, origin)
+    return false
   }
 
   #onQuery(query: Query, origin: FromLink): void {

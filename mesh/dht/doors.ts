@@ -4,7 +4,7 @@ import type { LinkId } from '../peer.ts'
 import { Allowance } from './allowance.ts'
 import type { Core } from './core.ts'
 import { type Id, nodeIdOf } from './id.ts'
-import type { DirectQuery } from './messages.ts'
+import type { DirectQuery, Query } from './messages.ts'
 import type { Post } from './post.ts'
 import { proofText } from './proof.ts'
 
@@ -17,8 +17,10 @@ export interface Door {
   readonly expected: Id | undefined
   state: 'new' | 'proving' | 'proven'
   readonly openedMs: number
-  /** Queries that are served, and messages that are borne. */
+  /** Queries that are served, and what is borne: queries, and answers to nothing. */
   readonly served: Allowance
+  /** Offers are long, and everybody on their way carries them. */
+  readonly signals: Allowance
   readonly borne: Allowance
 }
 
@@ -30,8 +32,9 @@ export interface DoorHooks {
 
 /** A link that has not proven who it is by then never will. */
 const PROOF_MS = 10_000
+const SIGNALS = { perSecond: 1, burst: 30 }
 const SERVED = { perSecond: 5, burst: 100 }
-const BORNE = { perSecond: 20, burst: 400 }
+const BORNE = { perSecond: 8, burst: 200 }
 /** Links at once; a program that opens more for its swarms has enough for the DHT. */
 const MAX_DOORS = 128
 
@@ -67,6 +70,7 @@ export class Doors {
       state: 'new',
       openedMs: nowMs,
       served: new Allowance(SERVED, nowMs),
+      signals: new Allowance(SIGNALS, nowMs),
       borne: new Allowance(BORNE, nowMs),
     })
     this.wakeMs = Math.min(this.wakeMs, nowMs + PROOF_MS)
@@ -96,6 +100,12 @@ export class Doors {
       door.state = 'proven'
       this.#hooks.proven(link, id)
     })
+  }
+
+  /** Whether a query is served now, or there were too many of its kind. */
+  admits(door: Door, { method }: Query): boolean {
+    const { nowMs } = this.#core
+    return door.served.take(1, nowMs) && (method !== 'signal' || door.signals.take(1, nowMs))
   }
 
   /** Whether of two links to the same node the first is to go; its other end decides in the same way. */

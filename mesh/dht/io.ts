@@ -32,8 +32,20 @@ export type DhtInput =
   | { readonly kind: 'described'; readonly dial: DialId; readonly description: string | undefined }
   /** A connection that will not open. */
   | { readonly kind: 'dialFailed'; readonly dial: DialId }
-  /** Find who has a chunk; `found` and `searched` will name `search`. */
-  | { readonly kind: 'find'; readonly search: number; readonly infoHash: InfoHash; readonly chunk: ChunkIndex }
+  /**
+   * Find who has a chunk; `found` and `searched` will name `search`.
+   * `avoid`: providers that are known already: others are looked for.
+   */
+  | {
+      readonly kind: 'find'
+      readonly search: number
+      readonly infoHash: InfoHash
+      readonly chunk: ChunkIndex
+      readonly avoid?: readonly Id[]
+    }
+  /** A provider that was found is not there, or has not what it says: the search goes on, another way. */
+  | { readonly kind: 'useless'; readonly search: number; readonly provider: Id }
+  /** Nothing more is to be told of this search. */
   | { readonly kind: 'stopFinding'; readonly search: number }
   /** All chunks of a region that we serve, in wire order from its first one; none any more when empty. */
   | { readonly kind: 'provide'; readonly infoHash: InfoHash; readonly region: number; readonly bits: Uint8Array }
@@ -73,11 +85,11 @@ export type DhtEffect =
   | { readonly kind: 'abandon'; readonly dial: DialId }
   /** Records of providers, verified, the newest first; none is told twice for the same search. */
   | { readonly kind: 'found'; readonly search: number; readonly providers: readonly Provider[]; readonly hops: number }
-  /** A search ends: nothing more will be found. */
+  /** A search has found enough, or has nowhere else to look. */
   | { readonly kind: 'searched'; readonly search: number }
   /** How a `connect` ends; `dial` is then the link's. */
   | { readonly kind: 'connected'; readonly request: number; readonly dial: DialId | undefined }
-  /** No links: a tracker is needed to find the first one. */
+  /** No links, or too few for too long: a tracker is needed to find some. */
   | { readonly kind: 'lonely' }
 
 export interface Provider {

@@ -35,8 +35,9 @@ const GRACE_MS = 8_000
 /** How often we look for closer nodes than we know of. */
 const LOOK_AROUND_MS = 10 * 60_000
 const LOOK_HOPS = 16
-/** Say "lonely" this often. */
-const LONELY_MS = 10_000
+/** Without links we say that we are lonely at once, with few after a while; and again this often. */
+const PATIENCE_MS = 15_000
+const LONELY_MS = 15_000
 
 /** Decides which links there should be: the closest nodes, and one or two in every bucket. */
 export class Keeper {
@@ -51,6 +52,8 @@ export class Keeper {
   #around: readonly Id[] = []
   #careMs: number
   #lookMs = Number.NEGATIVE_INFINITY
+  /** When there were last enough links. */
+  #contentMs: number
   #lonelyMs = Number.NEGATIVE_INFINITY
   #failedInARow = 0
   #bucketRestMs = Number.NEGATIVE_INFINITY
@@ -62,6 +65,7 @@ export class Keeper {
     this.#paths = paths
     this.#links = core.options.links ?? LINKS
     this.#careMs = core.nowMs
+    this.#contentMs = core.nowMs
   }
 
   get wakeMs(): number {
@@ -92,19 +96,21 @@ export class Keeper {
     const isEager = this.#table.size < this.#links / 2
     this.#careMs = nowMs + this.#core.jittered(isEager ? EAGER_MS : CARE_MS)
     this.#table.judge()
-    if (this.#table.size === 0) {
-      this.#sayLonely()
-      return undefined
-    }
+    this.#sayLonely()
+    if (this.#table.size === 0) return undefined
     this.#lookAround()
     this.#dialNearest()
     this.#dialBuckets()
     return this.#surplus()
   }
 
+  /** Somebody who has only links with liars is told of nobody else by them. */
   #sayLonely(): void {
-    if (this.#core.nowMs - this.#lonelyMs < LONELY_MS) return
-    this.#lonelyMs = this.#core.nowMs
+    const { nowMs } = this.#core
+    if (this.#table.size >= FEW_LINKS) this.#contentMs = nowMs
+    if (this.#table.size > 0 && nowMs - this.#contentMs < PATIENCE_MS) return
+    if (nowMs - this.#lonelyMs < LONELY_MS) return
+    this.#lonelyMs = nowMs
     this.#core.emit({ kind: 'lonely' })
   }
 

@@ -4,8 +4,9 @@ import type { Core } from './core.ts'
 import type { Id } from './id.ts'
 import { type Reply, type Route, type RoutedQuery, SEARCH_BYTES, type SearchId } from './messages.ts'
 import type { Outcome, Post } from './post.ts'
+import type { SeenSearches } from './seen.ts'
 
-/** One errand of ours, which goes out on several ways at once that have no node in common. */
+/** One errand of ours, which goes out on several ways at once that begin with different links. */
 export interface Plan {
   readonly target: Id
   /** Good answers that are wanted, and the number of ways that are under way at once. */
@@ -17,37 +18,33 @@ export interface Plan {
   /** After this time without a good answer another way is tried too. */
   readonly hedgeMs: number
   readonly query: (route: Route) => RoutedQuery
-  /** An answer from one way; `judge` is to be called with whether it is good, now or later. */
-  readonly onReply: (reply: Reply, judge: (good: boolean) => void) => void
-  /** No more answers will come. */
+  /** An answer from the way that began with a link; `judge` is to be called with whether it is good, now or later. */
+  readonly onReply: (reply: Reply, judge: (good: boolean) => void, via: LinkId) => void
+  /** There are enough good answers, or no more will come. */
   readonly onEnd: () => void
 }
 
-interface Errand {
-  readonly plan: Plan
-  readonly search: SearchId
-  readonly tried: LinkId[]
-  open: number
-  good: number
-  started: number
-  hedgeAtMs: number
-  done: boolean
+export interface Errand {
+  /** A good answer has turned out to be worth nothing: further ways are tried, and `onEnd` comes again. */
+  spoil(): void
+  stop(): void
 }
 
 /** Our errands under way; more come to nothing at once. */
 const MAX_ERRANDS = 64
+/** Nobody comes back with an errand of ours. */
+const OWN_VISITS = 1000
 
 export class Paths {
   readonly #core: Core
   readonly #post: Post
-  readonly #errands = new Set<Errand>()
-  /** Told of every search that we start, as it is to be refused when it comes back. */
-  readonly #onStart: (search: SearchId) => void
+  readonly #seen: SeenSearches
+  readonly #errands = new Set<RunningErrand>()
 
-  constructor(core: Core, post: Post, onStart: (search: SearchId) => void) {
+  constructor(core: Core, post: Post, seen: SeenSearches) {
     this.#core = core
     this.#post = post
-    this.#onStart = onStart
+    this.#seen = seen
   }
 
   /** When `tick` has something to do. */
@@ -57,81 +54,114 @@ export class Paths {
     return wakeMs
   }
 
-  /** @returns what ends it early */
-  start(plan: Plan): () => void {
+  start(plan: Plan): Errand {
     const search = toHex(this.#core.options.randomBytes(SEARCH_BYTES)) as SearchId
-    const hedgeAtMs = Number.POSITIVE_INFINITY
-    const errand: Errand = { plan, search, tried: [], open: 0, good: 0, started: 0, hedgeAtMs, done: false }
-    this.#onStart(search)
-    if (this.#errands.size >= MAX_ERRANDS) this.#end(errand)
-    else {
-      this.#errands.add(errand)
-      this.#fill(errand)
-    }
-    return () => this.#end(errand)
+    this.#seen.note(search, this.#core.nowMs).count = OWN_VISITS
+    const errand = new RunningErrand(this.#core, this.#post, plan, search, this.#errands)
+    if (this.#errands.size < MAX_ERRANDS) errand.run()
+    else errand.end()
+    return errand
   }
 
   tick(): void {
-    for (const errand of [...this.#errands]) {
-      if (errand.hedgeAtMs > this.#core.nowMs) continue
-      this.#step(errand)
-      this.#settle(errand)
-    }
+    for (const errand of [...this.#errands]) if (errand.hedgeAtMs <= this.#core.nowMs) errand.hedge()
+  }
+}
+
+class RunningErrand implements Errand {
+  hedgeAtMs = Number.POSITIVE_INFINITY
+  readonly #core: Core
+  readonly #post: Post
+  readonly #plan: Plan
+  readonly #search: SearchId
+  readonly #running: Set<RunningErrand>
+  readonly #tried: LinkId[] = []
+  #open = 0
+  #good = 0
+  #started = 0
+  #stopped = false
+
+  constructor(core: Core, post: Post, plan: Plan, search: SearchId, running: Set<RunningErrand>) {
+    this.#core = core
+    this.#post = post
+    this.#plan = plan
+    this.#search = search
+    this.#running = running
+  }
+
+  run(): void {
+    if (this.#stopped) return
+    this.#running.add(this)
+    this.#fill()
+  }
+
+  spoil(): void {
+    this.#good = Math.max(0, this.#good - 1)
+    this.run()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#running.delete(this)
+  }
+
+  hedge(): void {
+    this.#step()
+    this.#settle()
+  }
+
+  end(): void {
+    this.#running.delete(this)
+    this.#plan.onEnd()
   }
 
   /** Keeps `width` ways going that are good or may become so. */
-  #fill(errand: Errand): void {
-    const { width } = errand.plan
-    while (!errand.done && errand.open + errand.good < width && this.#step(errand)) {}
-    this.#settle(errand)
+  #fill(): void {
+    while (this.#open + this.#good < this.#plan.width && this.#step()) {}
+    this.#settle()
   }
 
   /** One more way. @returns false when there is none */
-  #step(errand: Errand): boolean {
-    const { plan, search, tried, started } = errand
+  #step(): boolean {
+    const { target, width, most, hops, hedgeMs, query } = this.#plan
     // Those who lie about whom they know attract the first ways; every second one after those believes only proofs.
-    const careful = started > plan.width && started % 2 === 1
-    const query = plan.query({ target: plan.target, search, hops: plan.hops, careful })
-    const done = (outcome: Outcome) => this.#onOutcome(errand, outcome)
-    const isLeft = started < plan.most
-    const next = isLeft ? this.#post.dispatch(query, { kind: 'own', done }, { tried, closerThan: undefined }) : 'nobody'
+    const careful = this.#started > width && this.#started % 2 === 1
+    const route = { target, search: this.#search, hops, careful }
+    let via: LinkId | undefined
+    const done = (outcome: Outcome) => this.#onOutcome(outcome, via)
+    const isLeft = this.#started < most
+    const dispatch = { tried: [...this.#tried], closerThan: undefined }
+    const next = isLeft ? this.#post.dispatch(query(route), { kind: 'own', done }, dispatch) : 'nobody'
     if (typeof next === 'string') {
-      errand.started = plan.most
-      errand.hedgeAtMs = Number.POSITIVE_INFINITY
+      this.#started = most
+      this.hedgeAtMs = Number.POSITIVE_INFINITY
       return false
     }
-    tried.push(next.link)
-    errand.started++
-    errand.open++
-    errand.hedgeAtMs = errand.good > 0 ? Number.POSITIVE_INFINITY : this.#core.nowMs + plan.hedgeMs
+    via = next.link
+    this.#tried.push(via)
+    this.#started++
+    this.#open++
+    this.hedgeAtMs = this.#good > 0 ? Number.POSITIVE_INFINITY : this.#core.nowMs + hedgeMs
     return true
   }
 
-  #onOutcome(errand: Errand, outcome: Outcome): void {
-    if (errand.done) return
+  #onOutcome(outcome: Outcome, via: LinkId | undefined): void {
     const judge = (good: boolean) => {
-      if (errand.done) return
-      errand.open--
+      this.#open--
       if (good) {
-        errand.good++
-        errand.hedgeAtMs = Number.POSITIVE_INFINITY
+        this.#good++
+        this.hedgeAtMs = Number.POSITIVE_INFINITY
       }
-      this.#fill(errand)
+      if (this.#running.has(this)) this.#fill()
     }
-    if (outcome.kind === 'reply') errand.plan.onReply(outcome.reply, judge)
-    else judge(false)
+    if (outcome.kind !== 'reply' || via === undefined || this.#stopped) judge(false)
+    else this.#plan.onReply(outcome.reply, judge, via)
   }
 
   /** Ends what has all that it wanted, or nothing more to hope for. */
-  #settle(errand: Errand): void {
-    const { good, open, started, plan } = errand
-    if (good >= plan.width || (open === 0 && started >= plan.most)) this.#end(errand)
-  }
-
-  #end(errand: Errand): void {
-    if (errand.done) return
-    errand.done = true
-    this.#errands.delete(errand)
-    errand.plan.onEnd()
+  #settle(): void {
+    const { width, most } = this.#plan
+    const isOver = this.#good >= width || (this.#open === 0 && this.#started >= most)
+    if (isOver && this.#running.has(this)) this.end()
   }
 }

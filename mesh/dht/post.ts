@@ -31,6 +31,8 @@ interface Errand {
   /** Links that are not to be asked (any more). */
   readonly tried: LinkId[]
   readonly giveUpMs: number
+  /** Links that it was sent on. */
+  tries: number
   /** Attempts that are left. */
   hops: number
   on: LinkId
@@ -38,7 +40,8 @@ interface Errand {
 }
 
 export interface Dispatch {
-  readonly tried: readonly LinkId[]
+  /** Links that are not to be asked; those that are asked come to it. */
+  readonly tried: LinkId[]
   /** See `HopOptions`. */
   readonly closerThan: Id | undefined
 }
@@ -104,15 +107,15 @@ export class Post {
   dispatch(query: RoutedQuery, origin: Origin, { tried, closerThan }: Dispatch): Contact | 'nobody' | 'busy' {
     if (query.route.hops <= 0 || this.#errands.size >= MAX_ERRANDS) return 'busy'
     if (origin.kind === 'link' && (this.#ofLink.get(origin.link) ?? 0) >= MAX_ERRANDS_OF_LINK) return 'busy'
-    const avoided = origin.kind === 'link' ? [origin.link, ...tried] : [...tried]
     const { target, careful, hops } = query.route
-    const next = this.#next(target, { closerThan, careful, tried: avoided })
+    const next = this.#next(target, { closerThan, careful, tried })
     if (next === undefined) return 'nobody'
     const waitMs = query.method === 'signal' ? SIGNAL_PATIENCE_MS : PATIENCE_MS
     const errand: Errand = {
       query,
       origin,
-      tried: avoided,
+      tried,
+      tries: 0,
       giveUpMs: this.#core.nowMs + waitMs,
       hops,
       on: next.link,
@@ -123,22 +126,26 @@ export class Post {
     return next
   }
 
-  onReply(link: LinkId, tx: Tx, reply: Reply): void {
+  /** @returns whether it was waited for */
+  onReply(link: LinkId, tx: Tx, reply: Reply): boolean {
     const errand = this.#take(link, tx)
-    if (errand === undefined) return
+    if (errand === undefined) return false
     this.#end(errand)
-    if (reply.hops >= MAX_HOPS) return
+    if (reply.hops >= MAX_HOPS) return true
     const passed = { ...reply, hops: reply.hops + 1 }
     if (errand.origin.kind === 'link') this.#hooks.passedBack(errand.query, passed, link)
     this.reply(errand.origin, passed)
+    return true
   }
 
-  onFailure(link: LinkId, tx: Tx, code: number, left: number): void {
+  /** @returns whether it was waited for */
+  onFailure(link: LinkId, tx: Tx, { code, left }: { code: number; left: number }): boolean {
     const errand = this.#take(link, tx)
-    if (errand === undefined) return
+    if (errand === undefined) return false
     errand.hops = Math.min(errand.hops, left)
     if (code === FAILURE.noWay) this.#table.disbelieve(link, errand.query.route.target)
     this.#tryAgain(errand, code)
+    return true
   }
 
   /** What was sent there goes another way; what came from there is nobody's any more. */
@@ -183,7 +190,7 @@ export class Post {
     const { tried, query, origin } = errand
     const { target, careful } = query.route
     // Whose errand it is chooses other ways itself.
-    const isOver = FINAL_FAILURES.has(code) || errand.hops <= 0 || tried.length > MAX_TRIES
+    const isOver = FINAL_FAILURES.has(code) || errand.hops <= 0 || errand.tries >= MAX_TRIES
     const mayTry = origin.kind === 'link' && !isOver
     const next = mayTry ? this.#next(target, { closerThan: this.#core.id, careful, tried }) : undefined
     if (next !== undefined) {
@@ -209,6 +216,7 @@ export class Post {
     errand.hops--
     errand.on = next.link
     errand.tried.push(next.link)
+    errand.tries++
     errand.tx = this.#newTx()
     this.#giveUpMs = Math.min(this.#giveUpMs, errand.giveUpMs)
     this.#errands.set(errand.tx, errand)

@@ -109,13 +109,19 @@ test('when the link that was asked closes, the query goes another way', () => {
   assert.equal(lone.asked('find_node').length, 2)
 })
 
-test('the same errand is not taken twice', () => {
-  const { lone, target, from, others } = linked()
+test('an errand that comes by again goes another way, and a third time none', () => {
+  const { lone, target, near, from, others } = linked()
+  for (const link of [near, ...others]) lone.say(link, { method: 'links', ids: [target], population: 100 })
   const query = findNode(target)
+  const [second, third] = others.slice(-2)
+  assert.ok(second !== undefined && third !== undefined)
   lone.ask(from, query)
-  const [again] = others
-  assert.ok(again !== undefined)
-  const answer = lone.ask(again, query)
+  lone.ask(second, query)
+  const [first, again] = lone.asked('find_node')
+  assert.ok(first !== undefined && again !== undefined)
+  assert.notEqual(first.link, again.link)
+  assert.notEqual(again.link, from)
+  const answer = lone.ask(third, query)
   assert.equal(answer?.kind === 'failure' && answer.code, FAILURE.seen)
 })
 

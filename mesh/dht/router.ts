@@ -21,6 +21,8 @@ export interface RouterParts {
 }
 
 const NODES_TOLD = 8
+/** An errand may come by so often; each time it goes on another way. */
+const MAX_VISITS = 2
 
 /** What becomes of a query that is on its way through the network: it is answered here, or passed on. */
 export class Router {
@@ -33,13 +35,15 @@ export class Router {
   onQuery(query: RoutedQuery, origin: FromLink): void {
     const { core, post, registry, seen } = this.#parts
     const { search, target, hops } = query.route
-    if (seen.note(search, core.nowMs)) {
+    const visit = seen.note(search, core.nowMs)
+    if (visit.count > MAX_VISITS) {
       post.fail(origin, FAILURE.seen, hops)
       return
     }
+    visit.links.push(origin.link)
     if (query.method === 'find_providers') registry.countAsk(target)
     if (this.#serve(query, origin, false) === 'done') return
-    const passed = post.dispatch(query, origin, { tried: [], closerThan: core.id })
+    const passed = post.dispatch(query, origin, { tried: visit.links, closerThan: core.id })
     if (passed === 'busy') post.fail(origin, FAILURE.busy, hops)
     else if (passed === 'nobody' && this.#serve(query, origin, true) === 'passOn')
       post.fail(origin, FAILURE.noWay, hops)

@@ -1,9 +1,10 @@
+import type { LinkId } from '../peer.ts'
 import type { Core } from './core.ts'
 import { type Id, nodeIdOf } from './id.ts'
-import type { Provider } from './io.ts'
-import type { Paths } from './paths.ts'
+import type { Errand, Paths } from './paths.ts'
 import { isTimely, type ProviderRecord, recordText } from './record.ts'
 import type { Registry } from './registry.ts'
+import type { RoutingTable } from './table.ts'
 
 /** Ways that are taken at once, and in all. */
 const WIDTH = 2
@@ -12,63 +13,91 @@ const HOPS = 16
 const HEDGE_MS = 350
 /** Providers told of in one search. */
 const MAX_FOUND = 64
+/** Searches that can be gone on with; older ones are forgotten. */
+const MAX_SEARCHES = 64
 
 export interface Sought {
   readonly key: Id
   /** Counted from the start of the region. */
-  readonly chunk: number | undefined
+  readonly chunk: number
+  /** Providers that do not count. */
+  readonly avoid: readonly Id[]
+}
+
+interface Search {
+  readonly number: number
+  readonly ignored: Set<Id>
+  /** Whom we told of, and the link that the record came by. */
+  readonly told: Map<Id, LinkId | undefined>
+  errand: Errand | undefined
 }
 
 /** Finds providers for ourselves. */
 export class Searches {
   readonly #core: Core
+  readonly #table: RoutingTable
   readonly #paths: Paths
   readonly #registry: Registry
-  readonly #stops = new Map<number, () => void>()
+  readonly #searches = new Map<number, Search>()
 
-  constructor(core: Core, paths: Paths, registry: Registry) {
+  constructor(core: Core, table: RoutingTable, paths: Paths, registry: Registry) {
     this.#core = core
+    this.#table = table
     this.#paths = paths
     this.#registry = registry
   }
 
-  start(search: number, { key, chunk }: Sought): void {
-    const told = new Set<Id>([this.#core.id])
-    const tell = (records: readonly ProviderRecord[], hops: number) => {
-      const providers: Provider[] = []
-      for (const { publicKey, bits } of records) {
-        const id = nodeIdOf(publicKey, this.#core.options.sha256)
-        if (told.has(id) || told.size > MAX_FOUND) continue
-        told.add(id)
-        providers.push({ id, bits })
-      }
-      if (providers.length > 0) this.#core.emit({ kind: 'found', search, providers, hops })
+  start(number: number, { key, chunk, avoid }: Sought): void {
+    this.stop(number)
+    const [oldest] = this.#searches.keys()
+    if (this.#searches.size >= MAX_SEARCHES && oldest !== undefined) this.stop(oldest)
+    const search: Search = {
+      number,
+      ignored: new Set([this.#core.id, ...avoid]),
+      told: new Map(),
+      errand: undefined,
     }
-    tell(this.#registry.answer(key, chunk), 0)
-    const stop = this.#paths.start({
+    this.#searches.set(number, search)
+    this.#tell(search, this.#registry.answer(key, chunk), { hops: 0 })
+    search.errand = this.#paths.start({
       target: key,
       width: WIDTH,
       most: MOST,
       hops: HOPS,
       hedgeMs: HEDGE_MS,
-      query: (route) => ({ method: 'find_providers', route, ...(chunk !== undefined && { chunk }) }),
-      onReply: ({ providers, hops }, judge) => {
-        this.#verifyAll(key, providers ?? [], (good) => {
-          tell(good, hops)
-          judge(good.length > 0)
-        })
+      query: (route) => ({ method: 'find_providers', route, chunk }),
+      onReply: ({ providers, hops }, judge, via) => {
+        this.#verifyAll(key, providers ?? [], (good) => judge(this.#tell(search, good, { hops, via })))
       },
-      onEnd: () => {
-        this.#stops.delete(search)
-        this.#core.emit({ kind: 'searched', search })
-      },
+      onEnd: () => this.#core.emit({ kind: 'searched', search: number }),
     })
-    this.#stops.set(search, stop)
   }
 
-  stop(search: number): void {
-    this.#stops.get(search)?.()
-    this.#stops.delete(search)
+  /** The search goes on without this provider; who told us of it is trusted a little less. */
+  useless(number: number, provider: Id): void {
+    const search = this.#searches.get(number)
+    if (search === undefined || search.ignored.has(provider) || !search.told.has(provider)) return
+    search.ignored.add(provider)
+    const via = search.told.get(provider)
+    if (via === undefined) return
+    this.#table.blame(via)
+    const isLeft = [...search.told].some(([id, link]) => link === via && !search.ignored.has(id))
+    if (!isLeft) search.errand?.spoil()
+  }
+
+  stop(number: number): void {
+    this.#searches.get(number)?.errand?.stop()
+    this.#searches.delete(number)
+  }
+
+  /** @returns whether there was anybody who counts */
+  #tell(search: Search, records: readonly ProviderRecord[], { hops, via }: { hops: number; via?: LinkId }): boolean {
+    const all = records.map(({ publicKey, bits }) => ({ id: nodeIdOf(publicKey, this.#core.options.sha256), bits }))
+    const useful = all.filter(({ id }) => !search.ignored.has(id))
+    const providers = useful.filter(({ id }) => !search.told.has(id)).slice(0, MAX_FOUND - search.told.size)
+    for (const { id } of providers) search.told.set(id, via)
+    if (providers.length > 0) this.#core.emit({ kind: 'found', search: search.number, providers, hops })
+    return useful.length > 0
   }
 
   /** @param then hears which records are good */

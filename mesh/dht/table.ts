@@ -180,6 +180,12 @@ export class RoutingTable {
     return asked >= TRIED && answered < asked * this.#usualShare * UNRELIABLE
   }
 
+  /** What came by this link was worth nothing. */
+  blame(link: LinkId): void {
+    const contact = this.#byLink.get(link)
+    if (contact !== undefined) contact.answered = Math.max(0, contact.answered - 1)
+  }
+
   /** Finds out how often queries that we pass on are answered, for links in the middle. */
   judge(): void {
     const shares: number[] = []

@@ -1,10 +1,9 @@
 import type { DhtEffect, DialId } from '../../../mesh/dht/io.ts'
-import type { InfoHash } from '../../../protocol/units.ts'
 import { EventQueue } from './event-queue.ts'
 import { Latency } from './latency.ts'
 import { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
-import { describedDial, type SimLink, SimNode, type World } from './sim-node.ts'
+import { describedDial, type SimLink, type SimNode, type Told, type World } from './sim-node.ts'
 
 /** Nodes that a tracker names to who asks. */
 const BOOTSTRAP = 2
@@ -17,15 +16,14 @@ export class Network implements World {
   readonly scenario: Scenario
   readonly alive: SimNode[] = []
   /** Hears what nodes find. */
-  listener: (node: SimNode, effect: Extract<DhtEffect, { kind: 'found' | 'searched' | 'connected' }>) => void = () =>
-    undefined
+  listener: (effect: Told) => void = () => undefined
   readonly #latency: Latency
   readonly #nodes: SimNode[] = []
   readonly #numbers = new Map<SimNode, number>()
   readonly #make: (network: Network) => SimNode
   readonly #padding: string
 
-  constructor(scenario: Scenario, make: (network: Network) => SimNode = (network) => network.honest()) {
+  constructor(scenario: Scenario, make: (network: Network) => SimNode) {
     this.scenario = scenario
     this.random = new Random(scenario.seed)
     this.#latency = new Latency(this.random, scenario.medianRttMs)
@@ -39,10 +37,6 @@ export class Network implements World {
 
   after(ms: number, run: () => void): void {
     this.queue.after(ms, run)
-  }
-
-  honest(): SimNode {
-    return new SimNode(this, this.random, { place: this.place(), links: this.scenario.links })
   }
 
   place(): ReturnType<Latency['place']> {
@@ -139,8 +133,8 @@ export class Network implements World {
     this.queue.at(atMs, () => this.#closed(link))
   }
 
-  onEffect(node: SimNode, effect: Extract<DhtEffect, { kind: 'found' | 'searched' | 'connected' }>): void {
-    this.listener(node, effect)
+  onTold(effect: Told): void {
+    this.listener(effect)
   }
 
   #closed(link: SimLink): void {
@@ -150,9 +144,4 @@ export class Network implements World {
   #oneWayMs(a: SimNode, b: SimNode): number {
     return this.#latency.oneWayMs(a.place, b.place)
   }
-}
-
-/** The info hash of the swarm with this number. */
-export function swarmHash(swarm: number): InfoHash {
-  return swarm.toString(16).padStart(40, '0') as InfoHash
 }

@@ -1,201 +1,204 @@
-import type { Id } from '../../../mesh/dht/id.ts'
-import type { DhtEffect } from '../../../mesh/dht/io.ts'
-import type { ChunkIndex } from '../../../protocol/units.ts'
-import { Network, swarmHash } from './network.ts'
+import { regionKey } from '../../../mesh/dht/id.ts'
+import { HostileNode } from './hostile-node.ts'
+import { Network } from './network.ts'
 import type { Scenario } from './scenario.ts'
-import type { SimNode } from './sim-node.ts'
+import { Searching } from './searching.ts'
+import { SimNode, sha256, swarmHash } from './sim-node.ts'
+import { mean, percentile } from './statistics.ts'
+import { Swarms } from './swarms.ts'
 
-/** What a run has shown. */
+/** What a run has shown; of honest nodes alone. */
 export interface Result {
   readonly searches: number
   readonly successRate: number
+  /** Links that the first useful answer had crossed. */
   readonly hopsP50: number
   readonly hopsP95: number
+  /** Until the first provider was known that is really there. */
   readonly latencyP50Ms: number
   readonly latencyP95Ms: number
-  /** Messages sent by each node in a minute, all of them and by kind of work. */
+  /** Until a link with it was open, from the start of the search. */
+  readonly linkedP50Ms: number
+  readonly linkedP95Ms: number
+  /** Share of dials to a provider that came to something. */
+  readonly linkedRate: number
+  /** Sent by each node. */
   readonly messagesPerMin: number
   readonly bytesPerMin: number
   readonly links: number
   readonly recordsPerNode: number
+  /** What nodes take the network to have. */
   readonly population: number
+  /** Of memory, with what the simulator needs for a node; undefined when garbage cannot be collected. */
+  readonly stateBytes: number | undefined
 }
 
-/** A provider that has just begun may not be known yet. */
-const PROVIDING_S = 30
-const KNOWN_S = 30
-const DEADLINE_MS = 10_000
+type Found = Pick<
+  Result,
+  | 'searches'
+  | 'successRate'
+  | 'hopsP50'
+  | 'hopsP95'
+  | 'latencyP50Ms'
+  | 'latencyP95Ms'
+  | 'linkedP50Ms'
+  | 'linkedP95Ms'
+  | 'linkedRate'
+>
+
+/** A visitor has something to give after a while. */
+const PROVIDING_MS = 30_000
 const EVERYTHING = new Uint8Array(8).fill(0xff)
+/** What is under way at the end has time to end. */
+const END_MS = 11_000
+/** Honest nodes that are there before any hostile one. */
+const FOUNDERS = 10
 
-interface Search {
-  readonly startedMs: number
-  readonly node: SimNode
-  readonly swarm: number
-}
-
-export class Run {
-  readonly network: Network
-  readonly scenario: Scenario
-  /** Of each swarm: who provides it, since when. */
-  readonly #providers: Map<Id, number>[]
-  readonly #open = new Map<number, Search>()
-  readonly #hops: number[] = []
-  readonly #latencies: number[] = []
-  readonly #weights: number[]
-  readonly #swarms: number
-  #started = 0
-  #failed = 0
-  #lastSearch = 0
+/** One network, from its first node to its last measurement. */
+class Run {
+  readonly #scenario: Scenario
+  readonly #network: Network
+  readonly #swarms: Swarms
+  readonly #searching: Searching
+  /** Sent by honest nodes that have left. */
+  #leftSent = 0
+  #leftBytes = 0
   #measures = false
-  sentBefore = 0
 
   constructor(scenario: Scenario) {
-    this.scenario = scenario
-    this.network = new Network(scenario)
-    this.#swarms = Math.max(1, Math.round(scenario.nodes / scenario.nodesPerSwarm))
-    this.#providers = Array.from({ length: this.#swarms }, () => new Map())
-    let sum = 0
-    this.#weights = Array.from({ length: this.#swarms }, (_, i) => (sum += 1 / (i + 1) ** scenario.popularity))
-    this.network.listener = (node, effect) => this.#onEffect(node, effect)
+    this.#scenario = scenario
+    this.#swarms = new Swarms(scenario)
+    const friends: Uint8Array[] = []
+    const victim = regionKey(swarmHash(this.#victim), 0, sha256)
+    this.#network = new Network(scenario, (network) => {
+      const { hostile, links } = scenario
+      const options = { place: network.place(), links }
+      const isHostile = network.alive.length >= FOUNDERS && network.random.next() < hostile.share
+      return isHostile
+        ? new HostileNode(network, network.random, { ...options, hostility: hostile, victim, friends })
+        : new SimNode(network, network.random, options)
+    })
+    this.#searching = new Searching(this.#network, this.#swarms)
   }
 
   run(): Result {
-    const { nodes, joinS, settleS, measureS } = this.scenario
-    const { queue } = this.network
+    const { nodes, joinS, settleS, measureS } = this.#scenario
+    const { queue } = this.#network
+    const emptyBytes = usedMemory()
     for (let i = 0; i < nodes; i++) queue.at((1000 * joinS * i) / nodes, () => this.#join())
-    queue.runUntil(1000 * (joinS + settleS))
+    const startMs = 1000 * (joinS + settleS)
+    queue.runUntil(startMs)
     this.#measures = true
-    const before = this.#totals()
-    queue.runUntil(1000 * (joinS + settleS + measureS))
+    const before = this.#sent()
+    queue.runUntil(startMs + 1000 * measureS)
     this.#measures = false
-    const after = this.#totals()
-    queue.runUntil(1000 * (joinS + settleS + measureS) + DEADLINE_MS)
-    for (const id of [...this.#open.keys()]) this.#fail(id)
-    return this.#result(before, after)
-  }
-
-  #retiredSent = 0
-  #retiredBytes = 0
-
-  #totals(): { sent: number; bytes: number } {
-    let [sent, bytes] = [this.#retiredSent, this.#retiredBytes]
-    for (const node of this.network.alive) {
-      sent += node.sent
-      bytes += node.sentBytes
+    const after = this.#sent()
+    const usedBytes = usedMemory()
+    queue.runUntil(startMs + 1000 * measureS + END_MS)
+    const minutes = (measureS / 60) * this.#honest.length
+    return {
+      ...this.#found(),
+      messagesPerMin: (after.messages - before.messages) / minutes,
+      bytesPerMin: (after.bytes - before.bytes) / minutes,
+      links: mean(this.#honest.map(({ dht }) => dht.links.length)),
+      recordsPerNode: mean(this.#honest.map(({ dht }) => dht.records)),
+      population: percentile(
+        this.#honest.map(({ dht }) => dht.population),
+        0.5,
+      ),
+      stateBytes: usedBytes === undefined ? undefined : (usedBytes - (emptyBytes ?? 0)) / nodes,
     }
-    return { sent, bytes }
   }
+
+  #found(): Found {
+    const { started, failed, hops, latenciesMs, linkedMs, unlinked } = this.#searching
+    return {
+      searches: started,
+      successRate: 1 - failed / started,
+      hopsP50: percentile(hops, 0.5),
+      hopsP95: percentile(hops, 0.95),
+      latencyP50Ms: percentile(latenciesMs, 0.5),
+      latencyP95Ms: percentile(latenciesMs, 0.95),
+      linkedP50Ms: percentile(linkedMs, 0.5),
+      linkedP95Ms: percentile(linkedMs, 0.95),
+      linkedRate: linkedMs.length / (linkedMs.length + unlinked),
+    }
+  }
+
+  // Lives
 
   #join(): void {
-    const { random, queue } = this.network
-    const node = this.network.join()
-    node.swarm = this.#swarm()
-    queue.after(1000 * PROVIDING_S * (0.5 + random.next()), () => this.#provide(node))
+    const { random } = this.#network
+    const node = this.#network.join()
+    node.swarm = this.#swarms.pick(random)
+    this.#leaveLater(node)
+    if (node instanceof HostileNode) return
+    this.#network.after(PROVIDING_MS * (0.5 + random.next()), () => this.#provide(node))
     this.#searchLater(node)
-    const { halfLifeMin } = this.scenario
-    if (halfLifeMin > 0) {
-      const lifeMs = random.exponential((halfLifeMin * 60_000) / Math.LN2)
-      queue.after(lifeMs, () => {
-        this.#leave(node)
-        this.#join()
-      })
-    }
+  }
+
+  #leaveLater(node: SimNode): void {
+    const { halfLifeMin } = this.#scenario
+    if (halfLifeMin === 0) return
+    const lifeMs = this.#network.random.exponential((halfLifeMin * 60_000) / Math.LN2)
+    this.#network.after(lifeMs, () => {
+      this.#leave(node)
+      this.#join()
+    })
   }
 
   #leave(node: SimNode): void {
-    this.#providers[node.swarm]?.delete(node.dht.id)
-    this.#retiredSent += node.sent
-    this.#retiredBytes += node.sentBytes
-    this.network.leave(node)
+    this.#swarms.remove(node.swarm, node.dht.id)
+    if (!(node instanceof HostileNode)) {
+      this.#leftSent += node.sent
+      this.#leftBytes += node.sentBytes
+    }
+    this.#network.leave(node)
   }
 
   #provide(node: SimNode): void {
     if (!node.isAlive) return
     node.handle({ kind: 'provide', infoHash: swarmHash(node.swarm), region: 0, bits: EVERYTHING })
-    this.#providers[node.swarm]?.set(node.dht.id, this.network.nowMs)
-  }
-
-  #swarm(): number {
-    const at = this.network.random.next() * (this.#weights.at(-1) ?? 0)
-    return Math.max(
-      0,
-      this.#weights.findIndex((weight) => weight > at),
-    )
+    this.#swarms.add(node.swarm, node.dht.id, this.#network.nowMs)
   }
 
   #searchLater(node: SimNode): void {
-    const { searchesPerMin } = this.scenario
+    const { searchesPerMin, connects, hostile } = this.#scenario
+    const { random } = this.#network
     if (searchesPerMin === 0) return
-    this.network.after(this.network.random.exponential(60_000 / searchesPerMin), () => {
+    this.#network.after(random.exponential(60_000 / searchesPerMin), () => {
       if (!node.isAlive) return
-      this.#search(node)
+      const swarm = hostile.kind === 'eclipse' ? this.#victim : random.below(this.#swarms.count)
+      this.#searching.start(node, swarm, { counts: this.#measures, connects: random.next() < connects })
       this.#searchLater(node)
     })
   }
 
-  #search(node: SimNode): void {
-    const swarm = this.network.random.below(this.#swarms)
-    const knownMs = this.network.nowMs - 1000 * KNOWN_S
-    const isKnown = [...(this.#providers[swarm] ?? [])].some(([id, sinceMs]) => id !== node.dht.id && sinceMs < knownMs)
-    if (!isKnown || swarm === node.swarm) return
-    const search = ++this.#lastSearch
-    if (this.#measures) {
-      this.#started++
-      this.#open.set(search, { startedMs: this.network.nowMs, node, swarm })
-    }
-    node.handle({ kind: 'find', search, infoHash: swarmHash(swarm), chunk: 0 as ChunkIndex })
+  /** The swarm that an eclipse is about: of those in the middle, with few providers. */
+  get #victim(): number {
+    return this.#swarms.count >> 1
   }
 
-  #onEffect(_node: SimNode, effect: Extract<DhtEffect, { kind: 'found' | 'searched' | 'connected' }>): void {
-    if (effect.kind === 'connected') return
-    const search = this.#open.get(effect.search)
-    if (search === undefined) return
-    if (effect.kind === 'searched') {
-      this.#fail(effect.search)
-      return
-    }
-    const providers = this.#providers[search.swarm]
-    if (!effect.providers.some(({ id }) => providers?.has(id))) return
-    this.#open.delete(effect.search)
-    this.#hops.push(effect.hops)
-    this.#latencies.push(this.network.nowMs - search.startedMs)
+  get #honest(): SimNode[] {
+    return this.#network.alive.filter((node) => !(node instanceof HostileNode))
   }
 
-  #fail(search: number): void {
-    const open = this.#open.get(search)
-    if (open === undefined) return
-    this.#open.delete(search)
-    // Who leaves does not wait for an answer.
-    if (open.node.isAlive) this.#failed++
-    else this.#started--
-  }
-
-  #result(before: { sent: number; bytes: number }, after: { sent: number; bytes: number }): Result {
-    const { alive } = this.network
-    const minutes = (this.scenario.measureS / 60) * alive.length
-    const mean = (of: (node: SimNode) => number) => alive.reduce((sum, node) => sum + of(node), 0) / alive.length
-    return {
-      searches: this.#started,
-      successRate: 1 - this.#failed / this.#started,
-      hopsP50: percentile(this.#hops, 0.5),
-      hopsP95: percentile(this.#hops, 0.95),
-      latencyP50Ms: percentile(this.#latencies, 0.5),
-      latencyP95Ms: percentile(this.#latencies, 0.95),
-      messagesPerMin: (after.sent - before.sent) / minutes,
-      bytesPerMin: (after.bytes - before.bytes) / minutes,
-      links: mean((node) => node.dht.links.length),
-      recordsPerNode: mean((node) => node.dht.records),
-      population: percentile(
-        alive.map((node) => node.dht.population),
-        0.5,
-      ),
+  #sent(): { messages: number; bytes: number } {
+    let [messages, bytes] = [this.#leftSent, this.#leftBytes]
+    for (const node of this.#honest) {
+      messages += node.sent
+      bytes += node.sentBytes
     }
+    return { messages, bytes }
   }
 }
 
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
+/** Bytes in use after garbage collection. */
+function usedMemory(): number | undefined {
+  if (globalThis.gc === undefined) return undefined
+  globalThis.gc()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }
 
 export function simulate(scenario: Scenario): Result {

@@ -32,13 +32,22 @@ export interface Scenario {
   readonly popularity: number
   /** Of each node, for a swarm that it is not in; all swarms are sought equally often. */
   readonly searchesPerMin: number
+  /** Share of searches after which the provider is connected to, through the mesh. */
+  readonly connects: number
   readonly hostile: Hostility
 }
 
 export interface Hostility {
   readonly share: number
-  /** silent: passes nothing on. poison: answers at once with nodes and records that do not exist, or are its friends. */
+  /**
+   * silent: passes nothing on.
+   * poison: says that it knows whom nobody knows, and answers everything at once, with nodes that do not exist and its friends.
+   * eclipse: does that to one key, with node ids close to it, and is a good node otherwise.
+   * flood: sends ten messages a second on each link.
+   */
   readonly kind: 'none' | 'silent' | 'poison' | 'eclipse' | 'flood'
+  /** eclipse: bits of the key that the ids of hostile nodes were made to share, by trying. */
+  readonly groundBits?: number
 }
 
 export type ScenarioChange = Partial<Scenario> & { readonly name: string }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { Dht } from '../../../mesh/dht/dht.ts'
 import type { DhtEffect, DhtInput, DialId } from '../../../mesh/dht/io.ts'
 import type { LinkId } from '../../../mesh/peer.ts'
+import type { InfoHash } from '../../../protocol/units.ts'
 import type { Place } from './latency.ts'
 import type { Random } from './random.ts'
 
@@ -15,6 +16,9 @@ export interface SimLink {
   lastArrivalMs: number
 }
 
+/** What nodes tell whoever runs them. */
+export type Told = Extract<DhtEffect, { kind: 'found' | 'searched' | 'connected' }>
+
 /** What a node needs of the world around it. */
 export interface World {
   readonly nowMs: number
@@ -24,7 +28,7 @@ export interface World {
   accept(node: SimNode, effect: Extract<DhtEffect, { kind: 'accept' }>): void
   bootstrap(node: SimNode): void
   hangUp(node: SimNode, link: SimLink): void
-  onEffect(node: SimNode, effect: Extract<DhtEffect, { kind: 'found' | 'searched' | 'connected' }>): void
+  onTold(effect: Told): void
 }
 
 /** `verify` and `sign` are hashes here, for nobody in the simulation forges what honest nodes would have to see through. */
@@ -36,6 +40,15 @@ export function signature(publicKey: Uint8Array, bytes: Uint8Array): Uint8Array 
 }
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
+
+/** 1970 to the moment when virtual time begins. */
+export const EPOCH_MS = 1_700_000_000_000
+
+export interface SimNodeOptions {
+  readonly place: Place
+  readonly links: number
+  readonly publicKey?: Uint8Array
+}
 
 /** Drives one real node of the DHT by simulated time and links. */
 export class SimNode {
@@ -53,17 +66,17 @@ export class SimNode {
   #lastLink = 0
   #wakeMs = Number.POSITIVE_INFINITY
 
-  constructor(world: World, random: Random, { place, links }: { place: Place; links: number }) {
+  constructor(world: World, random: Random, { place, links, publicKey }: SimNodeOptions) {
     this.#world = world
     this.place = place
-    this.publicKey = random.bytes(32)
+    this.publicKey = publicKey ?? random.bytes(32)
     this.joinedMs = world.nowMs
     this.dht = new Dht({
       publicKey: this.publicKey,
       sha256,
       randomBytes: (length) => random.bytes(length),
       nowMs: world.nowMs,
-      epochMs: 1_700_000_000_000,
+      epochMs: EPOCH_MS,
       links,
     })
   }
@@ -115,7 +128,7 @@ export class SimNode {
       case 'found':
       case 'searched':
       case 'connected':
-        this.#world.onEffect(this, effect)
+        this.#world.onTold(effect)
         return undefined
       case 'abandon':
         return undefined
@@ -146,4 +159,9 @@ export class SimNode {
 export function describedDial(description: string): { node: number; dial: DialId } {
   const [, node, dial] = description.split(' ')
   return { node: Number(node), dial: Number(dial) as DialId }
+}
+
+/** The info hash of the swarm with this number. */
+export function swarmHash(swarm: number): InfoHash {
+  return swarm.toString(16).padStart(40, '0') as InfoHash
 }
