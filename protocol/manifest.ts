@@ -94,7 +94,10 @@ const meshSettings = record<MeshSettings>({
   iceServers: maybe(list(iceServer, MAX_LISTED), []),
 })
 
-const file = record<Omit<ManifestFile, 'chunkSize'>>({
+type UnplacedFile = Omit<ManifestFile, 'chunkSize'>
+type UnplacedSwarm = Omit<SwarmManifest, 'files'> & { readonly files: readonly UnplacedFile[] }
+
+const file = record<UnplacedFile>({
   path,
   size: whole(1),
   type: check(
@@ -104,7 +107,7 @@ const file = record<Omit<ManifestFile, 'chunkSize'>>({
   firstChunk: whole(0),
 })
 
-const swarm = record<Omit<SwarmManifest, 'files'> & { files: readonly Omit<ManifestFile, 'chunkSize'>[] }>({
+const swarm = record<UnplacedSwarm>({
   infoHash: text(/^[0-9a-f]{40}$/, '40 lower-case hex digits'),
   chunkSize: check((value) => typeof value === 'number' && isChunkSize(value), 'a power of two, 32 KiB to 16 MiB'),
   chunkCount: whole(0),
@@ -114,12 +117,12 @@ const swarm = record<Omit<SwarmManifest, 'files'> & { files: readonly Omit<Manif
   files: list(file, MAX_FILES),
 })
 
-const manifest = record<Manifest>({
+const manifest = record<Omit<Manifest, 'swarms'> & { swarms: readonly UnplacedSwarm[] }>({
   version: check((value) => value === MANIFEST_VERSION, String(MANIFEST_VERSION)),
   disabled: maybe(truth, false),
   ignorableParameters: maybe(list(anyText, MAX_LISTED), []),
   mesh: maybe(meshSettings, { announce: [], iceServers: [] }),
-  swarms: list((value, at) => placed(swarm(value, at), at), MAX_SWARMS),
+  swarms: list(swarm, MAX_SWARMS),
 })
 
 /**
@@ -129,8 +132,8 @@ const manifest = record<Manifest>({
  */
 export function parseManifest(value: unknown): Manifest {
   const parsed = manifest(value, '')
-  refuseRepeats(parsed.swarms)
-  return parsed
+  const paths = new Set<string>()
+  return { ...parsed, swarms: parsed.swarms.map((swarm, i) => placed(swarm, `swarms[${i}]`, paths)) }
 }
 
 /** The manifest as the bytes of `chunk-manifest.json`: the inverse of `parseManifest(JSON.parse(text))`. */
@@ -149,26 +152,19 @@ export function writeManifest(manifest: Manifest): string {
   return `${JSON.stringify(written, null, 2)}\n`
 }
 
-/** Files follow one another without a gap and fill exactly the swarm's chunks. */
-function placed(parsed: ReturnType<typeof swarm>, at: string): SwarmManifest {
-  const { chunkSize, chunkCount } = parsed
+/** Files follow one another without a gap and fill exactly the swarm's chunks; none is listed twice. */
+function placed(swarm: UnplacedSwarm, at: string, paths: Set<string>): SwarmManifest {
+  const { chunkSize, chunkCount } = swarm
   let next = 0
-  const files = parsed.files.map((one, i) => {
-    if (one.firstChunk !== next)
-      throw new ManifestError(`${at}.files[${i}].firstChunk`, `must be ${next}, is ${one.firstChunk}`)
-    next += chunkCountOf(one.size, chunkSize)
-    return { ...one, chunkSize }
+  const files = swarm.files.map((file, i) => {
+    const { path, size, firstChunk } = file
+    if (firstChunk !== next)
+      throw new ManifestError(`${at}.files[${i}].firstChunk`, `must be ${next}, is ${firstChunk}`)
+    if (paths.has(path)) throw new ManifestError(`${at}.files[${i}].path`, `${path} is listed twice`)
+    paths.add(path)
+    next += chunkCountOf(size, chunkSize)
+    return { ...file, chunkSize }
   })
   if (next !== chunkCount) throw new ManifestError(`${at}.chunkCount`, `must be ${next}, is ${chunkCount}`)
-  return { ...parsed, files }
-}
-
-function refuseRepeats(swarms: readonly SwarmManifest[]): void {
-  const seen = new Set<string>()
-  for (const [i, swarm] of swarms.entries()) {
-    for (const [j, file] of swarm.files.entries()) {
-      if (seen.has(file.path)) throw new ManifestError(`swarms[${i}].files[${j}].path`, `${file.path} is listed twice`)
-      seen.add(file.path)
-    }
-  }
+  return { ...swarm, files }
 }

@@ -6,31 +6,30 @@ export type RangeAnswer =
   | { readonly kind: 'part'; readonly span: ByteSpan }
   | { readonly kind: 'unsatisfiable' }
 
-const WHOLE: RangeAnswer = { kind: 'whole' }
-
 /**
  * Answers a Range header for a representation of `size` bytes. Never throws.
  * Positions too large for an exact number are clamped like any position past the end.
  */
 export function answerRange(header: string | null, size: number): RangeAnswer {
-  const match = /^bytes[ \t]*=[ \t]*(\d*)-(\d*)$/i.exec(header?.trim() ?? '')
-  if (!match) return WHOLE
-  const [, from = '', to = ''] = match
-  if (from === '' && to === '') return WHOLE
-  if (from !== '' && to !== '' && isBefore(to, from)) return WHOLE
+  const { from, to } = endsOf(header)
+  // Compared as they are written: beyond 2^53 numbers are no longer exact.
+  const isBackward = from !== '' && to !== '' && BigInt(to) < BigInt(from)
+  if (isBackward || (from === '' && to === '')) return { kind: 'whole' }
   const start = from === '' ? Math.max(0, size - Number(to)) : Number(from)
   const end = from === '' || to === '' ? size : Math.min(size, Number(to) + 1)
   return start < end ? { kind: 'part', span: { start, end } } : { kind: 'unsatisfiable' }
 }
 
-/** Compares positions of any length; beyond 2^53 numbers are no longer exact. */
-function isBefore(a: string, b: string): boolean {
-  return BigInt(a) < BigInt(b)
-}
-
 /** Whether the client leaves the end to us: `bytes=N-`. Only such a request may be answered with a shorter window. */
 export function isOpenRange(header: string | null): boolean {
-  return /^bytes[ \t]*=[ \t]*\d+-$/i.test(header?.trim() ?? '')
+  const { from, to } = endsOf(header)
+  return from !== '' && to === ''
+}
+
+/** The digits on both sides of a single range's dash; none for anything else. */
+function endsOf(header: string | null): { readonly from: string; readonly to: string } {
+  const [, from = '', to = ''] = /^bytes[ \t]*=[ \t]*(\d*)-(\d*)$/i.exec(header?.trim() ?? '') ?? []
+  return { from, to }
 }
 
 /** Content-Range of a 206: the one place where `end` turns inclusive (RFC 9110 section 14.4). */
@@ -56,11 +55,9 @@ export interface ParsedContentRange {
 
 /** Parses the Content-Range of a 206; undefined for anything that is not exactly one. */
 export function parseContentRange(header: string | null): ParsedContentRange | undefined {
-  const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i.exec(header?.trim() ?? '')
-  if (!match) return undefined
-  const start = Number(match[1])
-  const end = Number(match[2]) + 1
-  const size = match[3] === '*' ? undefined : Number(match[3])
-  if (end <= start || (size !== undefined && end > size)) return undefined
-  return { span: { start, end }, size }
+  const [, first, last, total] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i.exec(header?.trim() ?? '') ?? []
+  const start = Number(first)
+  const end = Number(last) + 1
+  const size = total === '*' ? undefined : Number(total)
+  return start < end && end <= (size ?? end) ? { span: { start, end }, size } : undefined
 }

@@ -24,6 +24,11 @@ export function list<T>(entry: Shape<T>, most: number): Shape<readonly T[]> {
   return (value, at) => entries(value, at).map((one, i) => entry(one, `${at}[${i}]`))
 }
 
+/** The fields of a value of any kind; of one that is no object, none. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return Object(value)
+}
+
 /** An object with these fields; others are left out. */
 export function record<T extends object>(
   fields: {
@@ -36,11 +41,12 @@ export function record<T extends object>(
   )
   return (value, at) => {
     const given = object(value, at || 'manifest')
-    const parsed = Object.entries<Shape<unknown>>(fields).map(([name, shape]): [string, unknown] => [
-      name,
-      shape(given[name], at ? `${at}.${name}` : name),
-    ])
-    return Object.fromEntries(parsed.filter(([, field]) => field !== undefined)) as T
+    const parsed: Record<string, unknown> = {}
+    for (const [name, shape] of Object.entries<Shape<unknown>>(fields)) {
+      const field = shape(given[name], at ? `${at}.${name}` : name)
+      if (field !== undefined) parsed[name] = field
+    }
+    return parsed as T
   }
 }
 

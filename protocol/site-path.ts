@@ -11,31 +11,15 @@ export function urlOfPath(path: string, siteRoot: string): string {
  * @param siteRoot URL of the directory that holds the manifest, ending in `/`
  */
 export function pathOfUrl(url: string, siteRoot: string, ignorableParameters: readonly string[]): string | undefined {
-  const parsed = parsedUrl(url)
-  if (!parsed) return undefined
-  const { origin, pathname, searchParams } = parsed
-  const root = new URL(siteRoot)
-  if (origin !== root.origin || !pathname.startsWith(root.pathname)) return undefined
-  for (const name of searchParams.keys()) if (!ignorableParameters.includes(name)) return undefined
-  const segments = pathname.slice(root.pathname.length).split('/').map(decoded)
-  // An encoded slash would make two different URLs look like one path.
-  if (segments.some((segment) => segment === undefined || segment === '' || segment.includes('/'))) return undefined
-  return segments.join('/')
-}
-
-/** URL.canParse is younger than the browsers we run in. */
-function parsedUrl(url: string): URL | undefined {
   try {
-    return new URL(url)
+    const { origin, pathname, searchParams } = new URL(url)
+    const root = new URL(siteRoot)
+    if (origin !== root.origin || !pathname.startsWith(root.pathname)) return undefined
+    for (const name of searchParams.keys()) if (!ignorableParameters.includes(name)) return undefined
+    const segments = pathname.slice(root.pathname.length).split('/').map(decodeURIComponent)
+    // An encoded slash would make two different URLs look like one path.
+    return segments.some((segment) => segment === '' || segment.includes('/')) ? undefined : segments.join('/')
   } catch {
-    return undefined
-  }
-}
-
-function decoded(segment: string): string | undefined {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return undefined // not UTF-8: such a name cannot be in a manifest
+    return undefined // not a URL, or not UTF-8: such a name cannot be in a manifest
   }
 }

@@ -80,7 +80,14 @@ async function writeBundle(bundle) {
   const outfile = join(aside, 'new', bundle.outfile.slice('dist/'.length))
   if (bundle.outfile !== 'dist/tributary-sw.js') return await build({ ...bundle, outfile })
   const mangleProps = new RegExp(`^(${internalNames().join('|')})$`)
-  const { outputFiles } = await build({ ...bundle, outfile, mangleProps, minify: false, write: false })
+  const { outputFiles } = await build({
+    ...bundle,
+    outfile,
+    mangleProps,
+    minify: false,
+    minifySyntax: true,
+    write: false,
+  })
   await writeFile(outfile, await shrink(outputFiles[0].text))
 }
 

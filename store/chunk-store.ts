@@ -8,11 +8,11 @@ export const MAX_RUN_CHUNKS = 1024
  * Where verified chunks rest. Chunks are written in runs: consecutive chunks in one record, as records of 32 KiB are
  * slow in every database. All methods may be called at any time and at the same time, from several instances.
  */
-export interface ChunkStore {
+export interface RunStore {
   /** What is stored of a swarm: runs in ascending order, neighbours not merged, none overlapping. */
   runs(swarm: InfoHash): Promise<readonly ChunkSpan[]>
-  /** The bytes of one chunk, or undefined when it is not stored. */
-  read(swarm: InfoHash, chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined>
+  /** The records that hold any of `chunks`, in ascending order: a browser reads them without JavaScript touching a byte. */
+  readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]>
   /**
    * Writes consecutive chunks, all or nothing; done when it resolves. All but the last have the same length, so a run
    * never reaches beyond the end of its file. Chunks that are stored already stay as they are.
@@ -26,6 +26,12 @@ export interface ChunkStore {
   touch(swarm: InfoHash): Promise<void>
   /** Forgets all chunks of a swarm. */
   drop(swarm: InfoHash): Promise<void>
+}
+
+/** A store for those who read chunk by chunk. */
+export interface ChunkStore extends RunStore {
+  /** The bytes of one chunk, or undefined when it is not stored. */
+  read(swarm: InfoHash, chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined>
   close(): void
 }
 
@@ -37,14 +43,8 @@ export interface StoredRun {
   readonly data: Blob | Uint8Array<ArrayBuffer>
 }
 
-/** A store that can hand out records whole, so that a browser reads them without JavaScript touching a byte. */
-export interface RunStore extends ChunkStore {
-  /** The records that hold any of `chunks`, in ascending order. */
-  readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]>
-}
-
 /** A store that can be tidied up. */
-export interface MergingStore extends RunStore {
+export interface MergingStore extends ChunkStore {
   /**
    * Makes one record of the neighbouring records that fill `chunks` exactly; a few large ones are read much faster than
    * many small ones. Does nothing when they have changed meanwhile.
@@ -71,7 +71,7 @@ export interface ValueStore {
   clear(): Promise<void>
 }
 
-/** @throws RangeError when `chunks` is not a run in the sense of ChunkStore.write */
+/** @throws RangeError when `chunks` is not a run in the sense of RunStore.write */
 export function checkRun(chunks: readonly Uint8Array[]): void {
   const length = chunks[0]?.length ?? 0
   const even = chunks.every((chunk, i) => chunk.length === length || (i === chunks.length - 1 && chunk.length < length))

@@ -1,11 +1,10 @@
-import type { IDBPDatabase } from 'idb'
 import type { ChunkSpan } from '../protocol/geometry.ts'
-import type { InfoHash } from '../protocol/units.ts'
+import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 import { fillExactly, type MergingStore } from './chunk-store.ts'
-import { Connection, IndexedDbStore, type RunRecord, type Schema, spanOfKey, withQuota } from './indexeddb.ts'
+import { Connection, IndexedDbStore, runsFrom, spanOfKey } from './indexeddb.ts'
 
 /**
- * The origin's chunks, for whoever also tidies them up. Apart from the rest, as the worker's script does not need it.
+ * The origin's chunks, for whoever shares and tidies them up. Apart from the rest, as the worker's script does not need it.
  * @throws DOMException when the browser refuses IndexedDB
  */
 export async function openMergingIndexedDb(): Promise<MergingStore> {
@@ -15,29 +14,29 @@ export async function openMergingIndexedDb(): Promise<MergingStore> {
 }
 
 class MergingIndexedDbStore extends IndexedDbStore implements MergingStore {
+  async read(swarm: InfoHash, chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const [run] = await this.readRuns(swarm, { first: chunk, after: (chunk + 1) as ChunkIndex })
+    if (!run) return undefined
+    const start = (chunk - run.chunks.first) * run.chunkSize
+    if (run.data instanceof Uint8Array) return run.data.slice(start, start + run.chunkSize)
+    return new Uint8Array(await run.data.slice(start, start + run.chunkSize).arrayBuffer())
+  }
+
   async merge(swarm: InfoHash, chunks: ChunkSpan): Promise<void> {
     const runs = await this.readRuns(swarm, chunks)
     const spans = runs.map((run) => run.chunks)
     if (runs.length < 2 || !fillExactly(spans, chunks)) return
     const merged = { chunkSize: runs[0]?.chunkSize ?? 0, data: new Blob(runs.map((run) => run.data)) }
-    await withQuota(() => this.connection.use((db) => replaceRuns(db, swarm, spans, chunks, merged)))
+    const range = runsFrom(swarm, chunks.first, chunks.after)
+    await this.connection.change(['runs'], async ({ store }) => {
+      const keys = await store.getAllKeys(range)
+      // Somebody else may have written or merged meanwhile.
+      if (keys.length !== spans.length || !fillExactly(keys.map(spanOfKey), chunks)) return
+      await Promise.all([store.delete(range), store.put(merged, [swarm, chunks.first, chunks.after])])
+    })
   }
-}
 
-/** One transaction: looks whether the records are still the same ones, and puts one in their place. */
-async function replaceRuns(
-  db: IDBPDatabase<Schema>,
-  swarm: InfoHash,
-  spans: readonly ChunkSpan[],
-  chunks: ChunkSpan,
-  merged: RunRecord,
-): Promise<void> {
-  const tx = db.transaction('runs', 'readwrite', { durability: 'relaxed' })
-  const range = IDBKeyRange.bound([swarm, chunks.first], [swarm, chunks.after], false, true)
-  const work = async () => {
-    const keys = await tx.store.getAllKeys(range)
-    if (keys.length !== spans.length || !fillExactly(keys.map(spanOfKey), chunks)) return
-    await Promise.all([tx.store.delete(range), tx.store.put(merged, [swarm, chunks.first, chunks.after])])
+  close(): void {
+    this.connection.close()
   }
-  await Promise.all([work(), tx.done])
 }

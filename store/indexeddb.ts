@@ -1,4 +1,4 @@
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB, type StoreNames } from 'idb'
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import { type ChunkIndex, type InfoHash, KiB } from '../protocol/units.ts'
@@ -7,6 +7,7 @@ import { RunIndex } from './run-index.ts'
 
 const DATABASE = 'tributary'
 const VERSION = 1
+const STORES = ['runs', 'swarms', 'values'] as const
 
 /** From this size on a Blob is written and read faster than a buffer, below it much slower. */
 const BLOB_FROM = 256 * KiB
@@ -38,14 +39,19 @@ export interface IndexedDbStores {
 export async function openIndexedDb(): Promise<IndexedDbStores> {
   const connection = new Connection()
   await connection.get()
-  return { chunks: new IndexedDbStore(connection), values: new IndexedDbValues(connection) }
+  return { chunks: new IndexedDbStore(connection), values: valuesIn(connection) }
 }
+
+/** What is used of idb: transactions alone, so that the build can leave out its shortcuts (scripts/build.mjs). */
+export type Database = Pick<IDBPDatabase<Schema>, 'transaction' | 'close'>
+
+type Name = StoreNames<Schema>
 
 /** Keeps one connection open, and opens another when the browser has closed it. */
 export class Connection {
-  #open: Promise<IDBPDatabase<Schema>> | undefined
+  #open: Promise<Database> | undefined
 
-  get(): Promise<IDBPDatabase<Schema>> {
+  get(): Promise<Database> {
     this.#open ??= this.#connect().catch((error: unknown) => {
       this.#open = undefined
       throw error
@@ -54,7 +60,7 @@ export class Connection {
   }
 
   /** Runs `work`, once more on a fresh connection when the old one turns out to be closed. */
-  async use<T>(work: (db: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
+  async use<T>(work: (db: Database) => Promise<T>): Promise<T> {
     const db = await this.get()
     try {
       return await work(db)
@@ -65,17 +71,33 @@ export class Connection {
     }
   }
 
+  /**
+   * Changes something in one transaction. `work` awaits nothing but the transaction's own requests.
+   * @throws QuotaExceeded when the browser has no room
+   */
+  async change<Names extends [Name] | [Name, Name]>(
+    names: Names,
+    work: (tx: IDBPTransaction<Schema, Names, 'readwrite'>) => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      await this.use(async (db) => {
+        const tx = db.transaction(names, 'readwrite', { durability: 'relaxed' })
+        await Promise.all([work(tx), tx.done])
+      })
+    } catch (error) {
+      throw isNamed(error, 'QuotaExceededError') ? new QuotaExceeded('no room', { cause: error }) : error
+    }
+  }
+
   close(): void {
     this.#open?.then((db) => db.close()).catch(() => {})
     this.#open = undefined
   }
 
-  #connect(): Promise<IDBPDatabase<Schema>> {
+  #connect(): Promise<Database> {
     return openDB<Schema>(DATABASE, VERSION, {
       upgrade(db) {
-        db.createObjectStore('runs')
-        db.createObjectStore('swarms')
-        db.createObjectStore('values')
+        for (const name of STORES) db.createObjectStore(name)
       },
       blocking: () => this.close(), // a newer version waits for us, or the visitor clears the site's data
       terminated: () => {
@@ -94,124 +116,66 @@ export class IndexedDbStore implements RunStore {
 
   runs(swarm: InfoHash): Promise<readonly ChunkSpan[]> {
     return this.connection.use(async (db) => {
-      const keys = await db.getAllKeys('runs', IDBKeyRange.bound([swarm], [swarm, []]))
+      const keys = await db.transaction('runs').store.getAllKeys(runsFrom(swarm))
       return keys.map(spanOfKey)
     })
   }
 
-  async read(swarm: InfoHash, chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const [run] = await this.readRuns(swarm, { first: chunk, after: (chunk + 1) as ChunkIndex })
-    if (!run) return undefined
-    const start = (chunk - run.chunks.first) * run.chunkSize
-    if (run.data instanceof Uint8Array) return run.data.slice(start, start + run.chunkSize)
-    return new Uint8Array(await run.data.slice(start, start + run.chunkSize).arrayBuffer())
-  }
-
   readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]> {
     return this.connection.use(async (db) => {
-      const tx = db.transaction('runs')
-      const keys = (await tx.store.getAllKeys(nearby(swarm, chunks))).filter(
-        ([, first, after]) => first < chunks.after && after > chunks.first,
-      )
-      const head = keys[0]
-      const last = keys.at(-1)
-      if (!head || !last) return []
-      const records = await tx.store.getAll(IDBKeyRange.bound(head, last))
-      return records.map((record, i) => ({ chunks: spanOfKey(keys[i] ?? last), ...record }))
+      const { store } = db.transaction('runs')
+      const nearby = await store.getAllKeys(runsAround(swarm, chunks))
+      const keys = nearby.filter(([, , after]) => after > chunks.first)
+      const [head] = keys
+      if (!head) return []
+      const records = await store.getAll(runsFrom(swarm, head[1], chunks.after))
+      return records.map((record, i) => ({ chunks: spanOfKey(keys[i] ?? head), ...record }))
     })
   }
 
   async write(swarm: InfoHash, first: ChunkIndex, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     checkRun(chunks)
     const span = { first, after: (first + chunks.length) as ChunkIndex }
-    await withQuota(() => this.connection.use((db) => putRun(db, swarm, span, chunks)))
+    await this.connection.change(['runs', 'swarms'], async (tx) => {
+      const runs = tx.objectStore('runs')
+      const stored = new RunIndex((await runs.getAllKeys(runsAround(swarm, span))).map(spanOfKey))
+      const puts = stored.missingIn(span).map((run) => {
+        const parts = chunks.slice(run.first - first, run.after - first)
+        return runs.put({ chunkSize: parts[0]?.length ?? 0, data: pack(parts) }, [swarm, run.first, run.after])
+      })
+      await Promise.all([...puts, tx.objectStore('swarms').put({ usedAt: Date.now() }, swarm)])
+    })
   }
 
   swarms(): Promise<readonly InfoHash[]> {
     return this.connection.use(async (db) => {
-      const tx = db.transaction('swarms')
-      const [keys, uses] = await Promise.all([tx.store.getAllKeys(), tx.store.getAll()])
-      const usedAt = new Map(keys.map((key, i) => [key, uses[i]?.usedAt ?? 0]))
-      return keys.sort((a, b) => (usedAt.get(a) ?? 0) - (usedAt.get(b) ?? 0))
+      const { store } = db.transaction('swarms')
+      const [keys, uses] = await Promise.all([store.getAllKeys(), store.getAll()])
+      const swarms = keys.map((key, i) => ({ key, usedAt: uses[i]?.usedAt ?? 0 }))
+      return swarms.sort((a, b) => a.usedAt - b.usedAt).map(({ key }) => key)
     })
   }
 
   touch(swarm: InfoHash): Promise<void> {
-    return this.connection.use(async (db) => {
-      const tx = db.transaction('swarms', 'readwrite', { durability: 'relaxed' })
-      const known = await tx.store.getKey(swarm)
-      if (known !== undefined) await tx.store.put({ usedAt: Date.now() }, swarm)
-      await tx.done
+    return this.connection.change(['swarms'], async ({ store }) => {
+      const known = await store.getKey(swarm)
+      if (known !== undefined) await store.put({ usedAt: Date.now() }, swarm)
     })
   }
 
   drop(swarm: InfoHash): Promise<void> {
-    return this.connection.use(async (db) => {
-      const tx = db.transaction(['runs', 'swarms'], 'readwrite', { durability: 'relaxed' })
-      await Promise.all([
-        tx.objectStore('runs').delete(IDBKeyRange.bound([swarm], [swarm, []])),
-        tx.objectStore('swarms').delete(swarm),
-        tx.done,
-      ])
-    })
-  }
-
-  close(): void {
-    this.connection.close()
+    return this.connection.change(['runs', 'swarms'], (tx) =>
+      Promise.all([tx.objectStore('runs').delete(runsFrom(swarm)), tx.objectStore('swarms').delete(swarm)]),
+    )
   }
 }
 
-class IndexedDbValues implements ValueStore {
-  readonly #connection: Connection
-
-  constructor(connection: Connection) {
-    this.#connection = connection
-  }
-
-  get(key: string): Promise<unknown> {
-    return this.#connection.use((db) => db.get('values', key))
-  }
-
-  async set(key: string, value: unknown): Promise<void> {
-    await this.#connection.use((db) => db.put('values', value, key))
-  }
-
-  async delete(key: string): Promise<void> {
-    await this.#connection.use((db) => db.delete('values', key))
-  }
-
-  async clear(): Promise<void> {
-    await this.#connection.use((db) => db.clear('values'))
-  }
-}
-
-/** One transaction: looks which chunks are missing, and puts those. Nothing else is awaited inside. */
-async function putRun(
-  db: IDBPDatabase<Schema>,
-  swarm: InfoHash,
-  span: ChunkSpan,
-  chunks: readonly Uint8Array<ArrayBuffer>[],
-): Promise<void> {
-  const tx = db.transaction(['runs', 'swarms'], 'readwrite', { durability: 'relaxed' })
-  const runs = tx.objectStore('runs')
-  const work = async () => {
-    const stored = new RunIndex((await runs.getAllKeys(nearby(swarm, span))).map(spanOfKey))
-    const puts = stored.missingIn(span).map((run) => {
-      const parts = chunks.slice(run.first - span.first, run.after - span.first)
-      return runs.put({ chunkSize: parts[0]?.length ?? 0, data: pack(parts) }, [swarm, run.first, run.after])
-    })
-    await Promise.all([...puts, tx.objectStore('swarms').put({ usedAt: Date.now() }, swarm)])
-  }
-  await Promise.all([work(), tx.done])
-}
-
-/** @throws QuotaExceeded when the browser has no room */
-export async function withQuota(write: () => Promise<void>): Promise<void> {
-  try {
-    await write()
-  } catch (error) {
-    if (isNamed(error, 'QuotaExceededError')) throw new QuotaExceeded('no room', { cause: error })
-    throw error
+function valuesIn(connection: Connection): ValueStore {
+  return {
+    get: (key) => connection.use((db) => db.transaction('values').store.get(key)),
+    set: (key, value) => connection.change(['values'], ({ store }) => store.put(value, key)),
+    delete: (key) => connection.change(['values'], ({ store }) => store.delete(key)),
+    clear: () => connection.change(['values'], ({ store }) => store.clear()),
   }
 }
 
@@ -227,9 +191,14 @@ function pack(parts: readonly Uint8Array<ArrayBuffer>[]): Blob | Uint8Array<Arra
   return whole
 }
 
+/** Keys of the runs of a swarm that begin at or after `from` and before `to`. */
+export function runsFrom(swarm: InfoHash, from = 0, to = Number.POSITIVE_INFINITY): IDBKeyRange {
+  return IDBKeyRange.bound([swarm, from], [swarm, to])
+}
+
 /** Keys of all runs that can hold any of `chunks`, and a few before them. */
-function nearby(swarm: InfoHash, chunks: ChunkSpan): IDBKeyRange {
-  return IDBKeyRange.bound([swarm, chunks.first - MAX_RUN_CHUNKS], [swarm, chunks.after], false, true)
+function runsAround(swarm: InfoHash, chunks: ChunkSpan): IDBKeyRange {
+  return runsFrom(swarm, chunks.first - MAX_RUN_CHUNKS, chunks.after)
 }
 
 export function spanOfKey([, first, after]: RunKey): ChunkSpan {

@@ -4,7 +4,7 @@ import type { ClassicLevel } from 'classic-level'
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import { type ChunkIndex, type InfoHash, MiB } from '../protocol/units.ts'
-import { checkRun, type RunStore, type StoredRun, type ValueStore } from './chunk-store.ts'
+import { type ChunkStore, checkRun, type StoredRun, type ValueStore } from './chunk-store.ts'
 import type { Evictable } from './evicting.ts'
 import { RunFiles } from './leveldb-files.ts'
 import {
@@ -32,7 +32,7 @@ export interface LevelDbOptions {
 }
 
 /** Chunks on the disk of a Node process. */
-export interface DiskStore extends RunStore {
+export interface DiskStore extends ChunkStore {
   readonly values: ValueStore
   /** Whether the last process that had the store closed it. If not, its chunks may be older than what LevelDB says. */
   readonly wasClosed: boolean

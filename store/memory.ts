@@ -24,7 +24,7 @@ export function openMemoryValues(): ValueStore {
 }
 
 interface Shelf {
-  readonly index: RunIndex
+  index: RunIndex
   readonly runs: Map<ChunkIndex, StoredRun & { readonly data: Uint8Array<ArrayBuffer> }>
 }
 
@@ -64,7 +64,9 @@ class MemoryStore implements MergingStore {
     const parts = spans.flatMap(({ first }) => shelf.runs.get(first)?.data ?? [])
     for (const { first } of spans) shelf.runs.delete(first)
     shelf.runs.set(chunks.first, { chunks, chunkSize: runs[0]?.chunkSize ?? 0, data: joined(parts) })
-    shelf.index.merge(chunks)
+    const others = shelf.index.runs.filter(({ first, after }) => after <= chunks.first || first >= chunks.after)
+    shelf.index = new RunIndex(others)
+    shelf.index.add(chunks)
   }
 
   async write(swarm: InfoHash, first: ChunkIndex, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {

@@ -11,13 +11,11 @@ export function openNoStore(): { readonly chunks: RunStore; readonly values: Val
   return {
     chunks: {
       runs: none,
-      read: nothing,
       readRuns: none,
       write: full,
       swarms: none,
       touch: nothing,
       drop: nothing,
-      close: nothing,
     },
     values: { get: nothing, set: nothing, delete: nothing, clear: nothing },
   }

@@ -1,22 +1,21 @@
 import type { Fallback, WorkerMessage, WorkerState, WorkerStats } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
-import type { Manifest, ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
+import type { Manifest, SwarmManifest } from '../protocol/manifest.ts'
 import type { InfoHash } from '../protocol/units.ts'
 import type { RunStore, ValueStore } from '../store/chunk-store.ts'
 import { openIndexedDb } from '../store/indexeddb.ts'
 import { openNoStore } from '../store/none.ts'
 import { hashesKey, SwarmHashes } from '../supply/hashes.ts'
-import type { OriginAnswer } from '../supply/origin.ts'
 import { PATIENCE, type Patience } from '../supply/patience.ts'
 import { ChunkSink } from '../supply/sink.ts'
 import { Supply } from '../supply/supply.ts'
 import { SwarmCache } from '../supply/swarm-cache.ts'
-import { answer, MediaCursors, plainAnswer } from './answer.ts'
+import { answer, foreignAnswer, MediaCursors, plainAnswer } from './answer.ts'
 import { FileNotes } from './file-notes.ts'
 import { Lifetime } from './lifetime.ts'
 import { MeshClient } from './mesh-client.ts'
 import { FED, Playbacks } from './playbacks.ts'
-import { feedsPlayer, targetOf, unnamed } from './route.ts'
+import { feedsPlayer, targetOf } from './route.ts'
 import { type SwarmSession, ticketFor } from './session.ts'
 import { Settings } from './settings.ts'
 import { type Listing, Site } from './site.ts'
@@ -71,7 +70,7 @@ export class Accelerator {
     this.#storeKind = stores.kind
     this.#settings = new Settings(stores.values)
     this.#totals = new Totals(stores.values, host.statsChanged)
-    this.#notes = new FileNotes(stores.values, (fallback) => this.#fellBack(fallback))
+    this.#notes = new FileNotes(stores.values, this.lifetime, (fallback) => this.#fellBack(fallback))
     this.site = new Site(host.siteRoot, stores.values, {
       broken: (problem) => this.#fellBack({ reason: 'manifest-broken', detail: String(problem) }),
       changed: (manifest, before) => this.lifetime.track(this.#followManifest(manifest, before)),
@@ -89,7 +88,7 @@ export class Accelerator {
         const session = this.#open.get(swarm)
         session?.cache.keepUnstored(chunk, session.supply.demands.comeTo(chunk))
       },
-      makeRoom: (keep) => this.#makeRoom(keep),
+      makeRoom: (keep) => this.makeRoom(keep),
       failed: (error) => this.#fellBack({ reason: 'store-failed', detail: String(error) }),
     })
   }
@@ -97,10 +96,9 @@ export class Accelerator {
   static async open(host: AcceleratorHost, { stores, patience = PATIENCE }: Provided = {}): Promise<Accelerator> {
     const accelerator = new Accelerator(host, stores ?? (await openStores()), patience)
     // Settings and counters that cannot be read are as good as none.
-    const { site } = accelerator
-    const remembered = [accelerator.#settings, accelerator.#totals, site, { load: () => accelerator.#listStored() }]
-    const loading = remembered.map((part) => withDeadline(part.load(), patience.store))
-    await Promise.allSettled(loading)
+    const loading = [accelerator.#settings.load(), accelerator.#totals.load(), accelerator.site.load()]
+    loading.push(accelerator.#listStored())
+    await Promise.allSettled(loading.map((part) => withDeadline(part, patience.store)))
     return accelerator
   }
 
@@ -109,23 +107,23 @@ export class Accelerator {
     const target = targetOf(request.url)
     this.lifetime.track(this.site.revalidate())
     const listing = this.site.find(target.url)
-    if (!listing || !this.#serving) return await this.#plain({ request, target }, listing)
-    const session = await withDeadline(this.#prepare(listing), this.#patience.prepare).catch(() => undefined)
-    if (!session || this.#notes.isBypassed(listing.swarm, listing.file))
-      return await plainAnswer({ request, target }, listing.file.path)
-    session.asked.add(listing.file)
+    if (!listing) return await foreignAnswer(request)
+    const { swarm, file } = listing
+    const preparing = this.#serving ? this.#prepare(listing) : undefined
+    const session = preparing && (await withDeadline(preparing, this.#patience.prepare).catch(() => undefined))
+    if (!session || this.#notes.isBypassed(swarm, file)) return await this.#plain({ request, target }, file.path)
+    session.asked.add(file)
     this.#takePart(session)
     return await answer(
-      { request, clientId, target, file: listing.file, session },
+      { request, clientId, target, file, session },
       {
         userAgent: this.#host.userAgent,
         cursors: this.#cursors,
-        slackMs: () => this.playbacks.slackMs(clientId, feedsPlayer(request, listing.file) ? FED : target.url),
-        head: (file) => this.#notes.head(listing.swarm, file),
-        answered: (file, origin) => this.#originAnswered(listing.swarm, file, origin),
+        slackMs: () => this.playbacks.slackMs(clientId, feedsPlayer(request, file) ? FED : target.url),
+        head: (file) => this.#notes.head(swarm, file),
+        answered: (file, origin) => this.#notes.answered(swarm, file, origin),
         served: (bytes) => this.#totals.add('cache', bytes),
-        received: (bytes) => this.#totals.add('origin', bytes),
-        streaming: () => this.#host.streaming(),
+        streaming: this.#host.streaming,
       },
     )
   }
@@ -137,7 +135,7 @@ export class Accelerator {
   }
 
   get #serving(): boolean {
-    return this.#settings.mode === 'on' && this.#storeKind !== 'none'
+    return this.#settings.chosen.mode === 'on' && this.#storeKind !== 'none'
   }
 
   stats(): WorkerStats {
@@ -148,13 +146,13 @@ export class Accelerator {
   }
 
   state(): WorkerState {
-    const { mode, sharing } = this.#settings
-    return { mode, sharing, manifest: this.site.state, files: this.site.fileCount, store: this.#storeKind }
+    const { state, fileCount } = this.site
+    return { ...this.#settings.chosen, manifest: state, files: fileCount, store: this.#storeKind }
   }
 
   async setMode(mode: WorkerState['mode']): Promise<void> {
     if (mode !== 'on') this.mesh.leaveAll()
-    if (mode !== this.#settings.mode) await this.#settings.change({ mode })
+    if (mode !== this.#settings.chosen.mode) await this.#settings.change({ mode })
   }
 
   async setSharing(sharing: boolean): Promise<void> {
@@ -173,26 +171,16 @@ export class Accelerator {
   }
 
   /** Gives up the chunks of the swarm that was used longest ago. Resolves with false when there is none but `keep`. */
-  async #makeRoom(keep?: InfoHash): Promise<boolean> {
+  async makeRoom(keep?: InfoHash): Promise<boolean> {
     const oldest = (await this.#store.swarms()).find((infoHash) => infoHash !== keep)
-    if (oldest === undefined) return false
-    await this.#drop(oldest)
-    return true
+    if (oldest !== undefined) await this.#drop(oldest)
+    return oldest !== undefined
   }
 
-  /** Makes room because another part of the site ran out of it. */
-  async makeRoomForOthers(): Promise<void> {
-    await this.#makeRoom()
-  }
-
-  async #plain(asked: Parameters<typeof plainAnswer>[0], listing: Listing | undefined): Promise<Response> {
-    const { request, target } = asked
-    // A name in a link counts for listed files alone: it could make a program of any other answer.
-    const response = listing
-      ? await plainAnswer(asked, listing.file.path)
-      : await plainAnswer({ request, target: unnamed(target) })
-    if (listing && this.#settings.mode === 'shadow')
-      this.#totals.add('origin', Number(response.headers.get('content-length') ?? 0))
+  async #plain(asked: Parameters<typeof plainAnswer>[0], path: string): Promise<Response> {
+    const response = await plainAnswer(asked, path)
+    if (this.#settings.chosen.mode === 'shadow')
+      this.#totals.add('origin', Number(response.headers.get('content-length')))
     return response
   }
 
@@ -235,7 +223,7 @@ export class Accelerator {
       },
       mismatched: (_, file, chunk) => {
         const detail = `chunk ${chunk} does not match its hash`
-        this.lifetime.track(this.#notes.bypass(swarm, file, 'file-changed', detail))
+        this.#notes.bypass(swarm, file, 'file-changed', detail)
       },
     })
     const supply = new Supply({
@@ -243,7 +231,7 @@ export class Accelerator {
       mesh: this.mesh,
       patience: this.#patience,
       received: (bytes) => this.#totals.add('origin', bytes),
-      answered: (file, origin) => this.#originAnswered(swarm, file, origin),
+      answered: (file, origin) => this.#notes.answered(swarm, file, origin),
       extend: (work) => this.lifetime.track(work),
     })
     const session: SwarmSession = { cache, supply, hashes, asked: new Set() }
@@ -262,11 +250,6 @@ export class Accelerator {
       await later
       return ticketFor(swarm, await hashes.bytes(), mesh, this.site.root)
     })
-  }
-
-  #originAnswered(swarm: SwarmManifest, file: ManifestFile, origin: OriginAnswer): void {
-    if (origin.kind === 'bytes') this.lifetime.track(this.#notes.setHead(swarm, file, origin.head))
-    if (origin.kind === 'other') this.lifetime.track(this.#notes.bypass(swarm, file, origin.reason, origin.detail))
   }
 
   /** Swarms that the manifest does not name any more are of no use to anybody. */

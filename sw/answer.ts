@@ -16,9 +16,9 @@ import {
 import { askOrigin, type OriginAnswer } from '../supply/origin.ts'
 import { blobOf, SpanReader } from '../supply/span-reader.ts'
 import { chunkAt } from '../supply/supply.ts'
-import { feedsPlayer, type Target, takesWindows } from './route.ts'
+import { feedsPlayer, type Target, takesWindows, targetOf, unnamed } from './route.ts'
 import type { SwarmSession } from './session.ts'
-import { type RawRest, streamOf } from './stream.ts'
+import { RawRest, streamOf } from './stream.ts'
 
 /** A media element gets a window of what it asked for: this much while it comes in, more when it is held. */
 const WINDOW_BYTES = 1 * MiB
@@ -35,17 +35,17 @@ const MAX_APART_BYTES = 32 * MiB
 
 /** What an answer needs of the worker. */
 export interface AnswerContext {
-  head(file: ManifestFile): FileHead | undefined
   /** The browser's own name for itself. */
   readonly userAgent: string
   /** Where the media element of this page and file has come to. */
   readonly cursors: MediaCursors
   /** How long the media element that asks, or is fed, can go on playing; undefined while nothing is known. */
   slackMs(): number | undefined
+  head(file: ManifestFile): FileHead | undefined
   /** The origin answered with something else than the manifest's file: it goes its own way from now on. */
   answered(file: ManifestFile, answer: OriginAnswer): void
+  /** The cache saved so many bytes. */
   served(bytes: number): void
-  received(bytes: number): void
   /** A streamed answer has begun; call the result when it is over. */
   streaming(): () => void
 }
@@ -62,90 +62,92 @@ export interface Asked {
 export async function answer(asked: Asked, context: AnswerContext): Promise<Response> {
   const { request, file } = asked
   const head = context.head(file)
-  const rangeText = request.headers.get('range')
   const ifRange = request.headers.get('if-range')
   // Whether an unknown version matches, only the origin can say.
-  if (ifRange !== null && !head) return await plainAnswer(asked, asked.file.path)
-  const range = ifRange === null || (head && matchesIfRange(ifRange, head)) ? rangeText : null
+  if (ifRange !== null && !head) return await plainAnswer(asked, file.path)
+  const isCurrent = ifRange === null || (head && matchesIfRange(ifRange, head))
+  const range = isCurrent ? request.headers.get('range') : null
   const wanted = answerRange(range, file.size)
-  if (wanted.kind === 'unsatisfiable') return await plainAnswer(asked, asked.file.path).catch(() => unsatisfiable(file))
+  if (wanted.kind === 'unsatisfiable') return await plainAnswer(asked, file.path).catch(() => unsatisfiable(file))
   const part = wanted.kind === 'part' ? wanted.span : undefined
-  const media = part !== undefined && isOpenRange(range) && takesWindows(request, context.userAgent)
-  return media ? await answerMedia(asked, context, part) : await answerExactly(asked, context, part)
+  const media = part && isOpenRange(range) && takesWindows(request, context.userAgent)
+  return media ? await answerMedia(asked, context, part.start) : await answerExactly(asked, context, part)
+}
+
+/** The origin's own answer to a request for what may be no file of ours. */
+export async function foreignAnswer(request: Request): Promise<Response> {
+  // A name in a link counts for listed files alone: it could make a program of any other answer.
+  const target = unnamed(targetOf(request.url))
+  return await plainAnswer({ request, target }, new URL(target.url).pathname)
 }
 
 /**
  * The origin's own answer, with the name of a download put on.
- * @param path the file's manifest path, for its name
+ * @param path whose last segment is the name when the link gives none
  */
-export async function plainAnswer({ request, target }: Pick<Asked, 'request' | 'target'>, path?: string) {
+export async function plainAnswer({ request, target }: Pick<Asked, 'request' | 'target'>, path: string) {
   if (target.downloadName === undefined) return await fetch(request)
   const response = await fetch(target.url, { credentials: request.credentials, headers: request.headers })
-  if (!response.ok) return response
-  return named(response, target.downloadName, path ?? new URL(target.url).pathname)
+  return ownAnswer({ request, target }, response, path)
 }
 
-/** A window from `part.start` on: what is held at once, else a short stretch as it comes in. */
-async function answerMedia(asked: Asked, context: AnswerContext, part: ByteSpan): Promise<Response> {
+/** A window from `start` on: what is held at once, else a short stretch as it comes in. */
+async function answerMedia(asked: Asked, context: AnswerContext, start: number): Promise<Response> {
   const { file, session, clientId } = asked
-  const { start } = part
+  const { cache, supply } = session
   const begin = context.cursors.begin(clientId, file, start)
-  const heldUntil = session.cache.heldUntil(file, start, Math.min(file.size, start + HELD_WINDOW_BYTES))
   const demand = demandFor(asked, { begin, position: start, end: file.size, media: true, slackMs: context.slackMs })
-  if (begin === start) session.supply.sought(demand)
-  if (heldUntil - start >= Math.min(LEAST_WINDOW_BYTES, file.size - start)) {
-    const window = { start, end: heldUntil }
-    context.cursors.move(clientId, file, begin, window.end)
-    const response = await answerFromBlob(asked, context, demand, window, window)
-    if (response) return response
-  }
-  const wholeChunks = bytesOfChunk(file, chunkAt(file, Math.min(start + WINDOW_BYTES, file.size) - 1)).end
-  const window = { start, end: wholeChunks }
+  if (begin === start) supply.sought(demand)
+  const heldUntil = cache.heldUntil(file, start, Math.min(file.size, start + HELD_WINDOW_BYTES))
+  const isWorthIt = heldUntil - start >= Math.min(LEAST_WINDOW_BYTES, file.size - start)
+  const lastChunk = chunkAt(file, Math.min(start + WINDOW_BYTES, file.size) - 1)
+  const window = { start, end: isWorthIt ? heldUntil : bytesOfChunk(file, lastChunk).end }
   context.cursors.move(clientId, file, begin, window.end)
-  return await answerAsItComes(asked, context, demand, window, window)
+  return await answerSpan(asked, context, demand, window, window)
 }
 
 async function answerExactly(asked: Asked, context: AnswerContext, part: ByteSpan | undefined): Promise<Response> {
-  const { file, session } = asked
-  const span = part ?? { start: 0, end: file.size }
-  const demand = demandFor(asked, {
-    begin: span.start,
-    position: span.start,
-    end: span.end,
-    media: false,
-    slackMs: feedsPlayer(asked.request, file) ? context.slackMs : () => undefined,
-  })
-  if (session.cache.heldUntil(file, span.start, span.end) === span.end) {
-    const response = await answerFromBlob(asked, context, demand, span, part)
-    if (response) return response
-  }
-  return await answerAsItComes(asked, context, demand, span, part)
+  const { request, file } = asked
+  const { start, end } = part ?? { start: 0, end: file.size }
+  const slackMs = feedsPlayer(request, file) ? context.slackMs : () => undefined
+  const demand = demandFor(asked, { begin: start, position: start, end, media: false, slackMs })
+  return await answerSpan(asked, context, demand, { start, end }, part)
 }
 
 function demandFor({ file, target, request }: Asked, rest: Omit<Demand, 'file' | 'access' | 'readMs'>): Demand {
   return { file, access: { url: target.url, credentials: request.credentials }, readMs: Date.now(), ...rest }
 }
 
-async function answerFromBlob(
+/** @param part undefined for a 200 */
+async function answerSpan(
   asked: Asked,
   context: AnswerContext,
   demand: Demand,
   span: ByteSpan,
   part: ByteSpan | undefined,
-): Promise<Response | undefined> {
-  const { file, session, target } = asked
-  const blob = await blobOf(session.cache, demand, span.start, span.end)
-  if (!blob) return undefined
+): Promise<Response> {
+  const { file, session } = asked
+  const { cache, supply } = session
+  const isHeld = cache.heldUntil(file, span.start, span.end) === span.end
+  const blob = isHeld ? await blobOf(cache, demand, span.start, span.end) : undefined
+  if (!blob) return await answerAsItComes(asked, context, demand, span, part)
   for (let at = span.start; at < span.end; ) {
     const chunk = chunkAt(file, at)
     const { end } = bytesOfChunk(file, chunk)
     const upTo = Math.min(end, span.end)
-    context.served(session.cache.delivered(chunk, upTo - at, upTo === end))
+    context.served(cache.delivered(chunk, upTo - at, upTo === end))
     at = upTo
   }
-  if (demand.media) session.supply.ahead({ ...demand, position: span.end })
-  const head = context.head(file) ?? headFromManifest(file)
-  return new Response(blob, responseInit({ file, head, part, downloadName: target.downloadName }))
+  if (demand.media) supply.ahead({ ...demand, position: span.end })
+  return madeOf(blob, asked, headFor(asked, context), part)
+}
+
+function headFor({ file }: Asked, context: AnswerContext): FileHead {
+  return context.head(file) ?? headFromManifest(file)
+}
+
+function madeOf(body: BodyInit, { file, target }: Asked, head: FileHead, part: ByteSpan | undefined): Response {
+  return new Response(body, responseInit({ file, head, part, downloadName: target.downloadName }))
 }
 
 async function answerAsItComes(
@@ -155,7 +157,7 @@ async function answerAsItComes(
   span: ByteSpan,
   part: ByteSpan | undefined,
 ): Promise<Response> {
-  const { file, session, target } = asked
+  const { file, session } = asked
   const { cache, supply } = session
   const first = chunkAt(file, span.start)
   const lead = span.start - bytesOfChunk(file, first).start
@@ -177,7 +179,7 @@ async function answerAsItComes(
     })
     if (refused) return await handOn(asked, context, refused)
   }
-  const head = context.head(file) ?? headFromManifest(file)
+  const head = headFor(asked, context)
   supply.demands.add(demand)
   supply.ahead(demand)
   const over = context.streaming()
@@ -197,7 +199,7 @@ async function answerAsItComes(
       over()
     },
   })
-  return new Response(body, responseInit({ file, head, part, downloadName: target.downloadName }))
+  return madeOf(body, asked, head, part)
 }
 
 /** The file turned out to be another version, and the reader has had nothing but that version: the origin goes on alone. */
@@ -210,7 +212,7 @@ async function rawRest(demand: Demand, end: number, { validator }: SpanReader): 
   })
   const got = parseContentRange(response.headers.get('content-range'))
   const goesOn = response.status === 206 && got?.span.start === demand.position && got.span.end === end
-  if (goesOn && response.body) return { body: response.body, length: end - demand.position }
+  if (goesOn && response.body) return new RawRest(response.body, end - demand.position)
   await response.body?.cancel().catch(() => {})
   return undefined
 }
@@ -227,22 +229,23 @@ async function answerFromOrigin(
   const length = origin.kind === 'bytes' ? origin.span.end - origin.span.start : 0
   if (origin.kind !== 'bytes' || length > span.end - span.start) return await handOn(asked, context, origin)
   session.supply.keep(file, { ...origin, response: origin.response.clone() })
-  return ownAnswer(asked, origin.response)
+  return ownAnswer(asked, origin.response, file.path)
 }
 
 /** The origin has no bytes of this file for us: the page gets what it would have got. */
 async function handOn(asked: Asked, context: AnswerContext, origin: OriginAnswer): Promise<Response> {
-  context.answered(asked.file, origin)
+  const { file } = asked
+  context.answered(file, origin)
   // To a range that it does not know, an origin sends what it would send anybody.
   const isOwn = origin.kind === 'status' || (origin.kind === 'bytes' && origin.response.status === 200)
-  if (isOwn) return ownAnswer(asked, origin.response)
+  if (isOwn) return ownAnswer(asked, origin.response, file.path)
   await origin.response.body?.cancel().catch(() => {})
-  return await plainAnswer(asked, asked.file.path)
+  return await plainAnswer(asked, file.path)
 }
 
 /** The origin's answer to us as an answer to the page. */
-function ownAnswer({ request, target, file }: Asked, response: Response): Response {
-  if (target.downloadName !== undefined && response.ok) return named(response, target.downloadName, file.path)
+function ownAnswer({ request, target }: Pick<Asked, 'request' | 'target'>, response: Response, path: string): Response {
+  if (target.downloadName !== undefined && response.ok) return named(response, target.downloadName, path)
   // A navigation does not take an answer that was redirected (Fetch standard, "HTTP fetch").
   return response.redirected && request.redirect !== 'follow' ? new Response(response.body, response) : response
 }

@@ -1,22 +1,27 @@
 import type { Fallback } from '../protocol/bridge.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
+import { fieldsOf } from '../protocol/shape.ts'
 import type { ValueStore } from '../store/chunk-store.ts'
 import { type FileHead, parseHead } from '../supply/head.ts'
+import type { OriginAnswer } from '../supply/origin.ts'
+import type { Lifetime } from './lifetime.ts'
 
 /** What is remembered of one file beside its chunks. */
 interface Note {
-  head?: FileHead
+  head?: FileHead | undefined
   bypassed?: boolean
 }
 
 /** The origin's heads, and the files that go their own way. Kept by version: another info hash begins anew. */
 export class FileNotes {
   readonly #values: ValueStore
-  readonly #notes = new Map<string, Note>()
+  readonly #lifetime: Lifetime
   readonly #bypassed: (fallback: Fallback) => void
+  readonly #notes = new Map<string, Note>()
 
-  constructor(values: ValueStore, bypassed: (fallback: Fallback) => void) {
+  constructor(values: ValueStore, lifetime: Lifetime, bypassed: (fallback: Fallback) => void) {
     this.#values = values
+    this.#lifetime = lifetime
     this.#bypassed = bypassed
   }
 
@@ -36,17 +41,19 @@ export class FileNotes {
     return this.#notes.get(keyOf(swarm, file))?.bypassed ?? false
   }
 
-  /** @returns a promise for the worker to stay alive for */
-  async setHead(swarm: SwarmManifest, file: ManifestFile, head: FileHead): Promise<void> {
-    if (JSON.stringify(this.head(swarm, file)) === JSON.stringify(head)) return
-    await this.#change(swarm, file, { head })
+  /** Takes in what the origin answered: the head of its bytes, or that it has something else than the manifest's file. */
+  answered(swarm: SwarmManifest, file: ManifestFile, origin: OriginAnswer): void {
+    if (origin.kind === 'other') this.bypass(swarm, file, origin.reason, origin.detail)
+    if (origin.kind !== 'bytes') return
+    const { head } = origin
+    if (JSON.stringify(this.head(swarm, file)) !== JSON.stringify(head)) this.#change(swarm, file, { head })
   }
 
   /** From now on, and until the manifest names another version, the file comes from the origin alone. */
-  async bypass(swarm: SwarmManifest, file: ManifestFile, reason: Fallback['reason'], detail: string): Promise<void> {
+  bypass(swarm: SwarmManifest, file: ManifestFile, reason: Fallback['reason'], detail: string): void {
     if (this.isBypassed(swarm, file)) return
     this.#bypassed({ path: file.path, reason, detail })
-    await this.#change(swarm, file, { bypassed: true })
+    this.#change(swarm, file, { bypassed: true })
   }
 
   forget(): void {
@@ -56,16 +63,17 @@ export class FileNotes {
   /** Forgets the files of a swarm that is gone. */
   async drop(swarm: SwarmManifest): Promise<void> {
     for (const file of swarm.files) {
-      this.#notes.delete(keyOf(swarm, file))
-      await this.#values.delete(keyOf(swarm, file))
+      const key = keyOf(swarm, file)
+      this.#notes.delete(key)
+      await this.#values.delete(key)
     }
   }
 
-  async #change(swarm: SwarmManifest, file: ManifestFile, change: Note): Promise<void> {
+  #change(swarm: SwarmManifest, file: ManifestFile, change: Note): void {
     const key = keyOf(swarm, file)
     const note = { ...this.#notes.get(key), ...change }
     this.#notes.set(key, note)
-    await this.#values.set(key, note).catch(() => {})
+    this.#lifetime.track(this.#values.set(key, note))
   }
 }
 
@@ -74,7 +82,6 @@ function keyOf(swarm: SwarmManifest, file: ManifestFile): string {
 }
 
 function parseNote(value: unknown): Note {
-  if (typeof value !== 'object' || value === null) return {}
-  const head = 'head' in value ? parseHead(value.head) : undefined
-  return { ...(head && { head }), bypassed: 'bypassed' in value && value.bypassed === true }
+  const { head, bypassed } = fieldsOf(value)
+  return { head: parseHead(head), bypassed: bypassed === true }
 }

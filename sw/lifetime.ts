@@ -5,7 +5,7 @@ export class Lifetime {
   #open = 0
   readonly #bell = new Bell()
 
-  /** Stays alive until `work` has settled. */
+  /** Stays alive until `work` has settled, and takes no notice of its failure. */
   track(work: Promise<unknown>): void {
     this.#open++
     const done = () => {

@@ -26,13 +26,11 @@ export function ticketFor(
     chunkCount: swarm.chunkCount,
     hashes: hashes.slice().buffer,
     files: swarm.files.map(({ size, firstChunk, chunkSize }) => ({ size, firstChunk, chunkSize })),
-    mesh: { ...mesh, announce: mesh.announce.map((url) => absoluteTracker(url, siteRoot)) },
+    mesh: { ...mesh, announce: mesh.announce.map((url) => trackerUrl(url, siteRoot)) },
   }
 }
 
-function absoluteTracker(announce: string, siteRoot: string): string {
-  const url = new URL(announce, siteRoot)
-  if (url.protocol === 'http:') url.protocol = 'ws:'
-  if (url.protocol === 'https:') url.protocol = 'wss:'
-  return url.href
+/** A path on a host that is reached by http: or https: becomes ws: or wss:. */
+function trackerUrl(announce: string, siteRoot: string): string {
+  return new URL(announce, siteRoot).href.replace(/^http/, 'ws')
 }

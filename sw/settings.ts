@@ -1,47 +1,44 @@
 import type { Mode } from '../protocol/bridge.ts'
+import { fieldsOf } from '../protocol/shape.ts'
 import type { ValueStore } from '../store/chunk-store.ts'
 
 const KEY = 'settings'
 
-interface Saved {
+interface Chosen {
   readonly mode: Mode
   readonly sharing: boolean
 }
 
-const DEFAULTS: Saved = { mode: 'on', sharing: true }
+const DEFAULTS: Chosen = { mode: 'on', sharing: true }
 
 /** What the visitor or the site has chosen, remembered across visits. */
 export class Settings {
   readonly #values: ValueStore
-  #saved = DEFAULTS
+  #chosen = DEFAULTS
 
   constructor(values: ValueStore) {
     this.#values = values
   }
 
-  get mode(): Mode {
-    return this.#saved.mode
-  }
-
-  get sharing(): boolean {
-    return this.#saved.sharing
+  get chosen(): Chosen {
+    return this.#chosen
   }
 
   async load(): Promise<void> {
-    const value = await this.#values.get(KEY)
-    if (typeof value !== 'object' || value === null) return
-    const mode = 'mode' in value && isMode(value.mode) ? value.mode : DEFAULTS.mode
-    const sharing = 'sharing' in value && typeof value.sharing === 'boolean' ? value.sharing : DEFAULTS.sharing
-    this.#saved = { mode, sharing }
+    const { mode, sharing } = fieldsOf(await this.#values.get(KEY))
+    this.#chosen = {
+      mode: isMode(mode) ? mode : DEFAULTS.mode,
+      sharing: typeof sharing === 'boolean' ? sharing : DEFAULTS.sharing,
+    }
   }
 
-  async change(change: Partial<Saved>): Promise<void> {
-    this.#saved = { ...this.#saved, ...change }
-    await this.#values.set(KEY, this.#saved)
+  async change(change: Partial<Chosen>): Promise<void> {
+    this.#chosen = { ...this.#chosen, ...change }
+    await this.#values.set(KEY, this.#chosen)
   }
 
   reset(): void {
-    this.#saved = DEFAULTS
+    this.#chosen = DEFAULTS
   }
 }
 

@@ -31,17 +31,24 @@ export interface SiteEvents {
   changed(manifest: Manifest | undefined, before: Manifest | undefined): void
 }
 
+/** A manifest, or why there is none. */
+interface InForce {
+  readonly state: WorkerState['manifest']
+  readonly manifest?: Manifest | undefined
+  /** As it was fetched, to be stored for the next worker and to know it again. */
+  readonly text?: string | undefined
+  readonly listings: ReadonlyMap<string, Listing>
+}
+
+const NO_LISTINGS: ReadonlyMap<string, Listing> = new Map()
+
 /** Keeps the manifest: in memory while the worker lives, in the store beyond that, revalidated in the background. */
 export class Site {
   /** URL of the directory that holds the manifest, ending in `/`. */
   readonly root: string
   readonly #values: ValueStore
   readonly #events: SiteEvents
-  #state: WorkerState['manifest'] = 'none'
-  #manifest: Manifest | undefined
-  #text: string | undefined
-  #listings = new Map<string, Listing>()
-  #loading: Promise<void> | undefined
+  #now: InForce = { state: 'none', listings: NO_LISTINGS }
   #checkedAt = Number.NEGATIVE_INFINITY
   #checking: Promise<void> | undefined
 
@@ -52,31 +59,29 @@ export class Site {
   }
 
   get state(): WorkerState['manifest'] {
-    return this.#state
+    return this.#now.state
   }
 
   get manifest(): Manifest | undefined {
-    return this.#manifest
+    return this.#now.manifest
   }
 
   get fileCount(): number {
-    return this.#listings.size
+    return this.#now.listings.size
   }
 
-  /** What is stored is in memory from now on. Never rejects. */
-  load(): Promise<void> {
-    this.#loading ??= this.#values.get(KEY).then(
-      (text) => (typeof text === 'string' && this.#text === undefined ? this.#use(text) : undefined),
-      () => undefined, // a store that fails is like an empty one
-    )
-    return this.#loading
+  /** What is stored is in memory from now on. */
+  async load(): Promise<void> {
+    const text = await this.#values.get(KEY)
+    if (typeof text === 'string' && this.#now.text === undefined) this.#use(text)
   }
 
   /** The file that `url` names, or undefined. */
   find(url: string): Listing | undefined {
-    if (!this.#manifest || this.#state !== 'good') return undefined
-    const path = pathOfUrl(url, this.root, this.#manifest.ignorableParameters)
-    return path === undefined ? undefined : this.#listings.get(path)
+    const { state, manifest, listings } = this.#now
+    if (!manifest || state !== 'good') return undefined
+    const path = pathOfUrl(url, this.root, manifest.ignorableParameters)
+    return path === undefined ? undefined : listings.get(path)
   }
 
   /** Asks the origin for the manifest, unless it did so a short time ago. Never rejects. */
@@ -94,60 +99,53 @@ export class Site {
 
   /** Stores the manifest in force, for the next worker. */
   async save(): Promise<void> {
-    if (this.#text !== undefined) await this.#values.set(KEY, this.#text)
+    if (this.#now.text !== undefined) await this.#values.set(KEY, this.#now.text)
   }
 
   async #check(): Promise<void> {
     const signal = AbortSignal.timeout(FETCH_DEADLINE_MS)
     const response = await fetch(new URL(MANIFEST_NAME, this.root), { cache: 'no-cache', signal })
     if (response.status >= 500 || response.status === 429) return
-    if (!response.ok) return await this.#forget()
+    if (!response.ok) {
+      this.#replace({ state: 'none', listings: NO_LISTINGS })
+      return await this.#values.delete(KEY)
+    }
     if (Number(response.headers.get('content-length')) > MAX_MANIFEST_BYTES) return this.#reject('too large')
     const text = await response.text()
-    if (text === this.#text) return
+    if (text === this.#now.text) return
     this.#use(text)
-    await this.save().catch(() => {})
+    await this.save()
   }
 
   #use(text: string): void {
-    const before = this.#manifest
     try {
       const manifest = parseManifest(JSON.parse(text))
-      this.#manifest = manifest
-      this.#state = manifest.disabled ? 'disabled' : 'good'
-      this.#listings = new Map(
-        manifest.swarms.flatMap((swarm) => swarm.files.map((file) => [file.path, this.#listing(file, swarm)] as const)),
-      )
+      const listings = manifest.swarms.flatMap((swarm) => swarm.files.map((file) => this.#listing(file, swarm)))
+      this.#replace({
+        state: manifest.disabled ? 'disabled' : 'good',
+        manifest,
+        text,
+        listings: new Map(listings.map((listing) => [listing.file.path, listing])),
+      })
     } catch (error) {
-      this.#reject(error)
-      this.#text = text
-      return
+      this.#reject(error, text)
     }
-    this.#text = text
-    this.#events.changed(this.#manifest, before)
   }
 
   /** A file that is still the same stays the same object, by which readers and transfers know it. */
   #listing(file: ManifestFile, swarm: SwarmManifest): Listing {
-    const known = this.#listings.get(file.path)
+    const known = this.#now.listings.get(file.path)
     return known?.swarm.infoHash === swarm.infoHash && known.file.type === file.type ? known : { file, swarm }
   }
 
-  #reject(error: unknown): void {
-    this.#text = undefined
-    this.#manifest = undefined
-    this.#listings = new Map()
-    this.#state = 'broken'
-    this.#events.broken(error)
+  #replace(next: InForce): void {
+    const before = this.#now.manifest
+    this.#now = next
+    this.#events.changed(next.manifest, before)
   }
 
-  async #forget(): Promise<void> {
-    const before = this.#manifest
-    this.#text = undefined
-    this.#manifest = undefined
-    this.#listings = new Map()
-    this.#state = 'none'
-    this.#events.changed(undefined, before)
-    await this.#values.delete(KEY).catch(() => {})
+  #reject(problem: unknown, text?: string): void {
+    this.#now = { state: 'broken', text, listings: NO_LISTINGS }
+    this.#events.broken(problem)
   }
 }

@@ -17,15 +17,32 @@ export interface StreamOptions {
 }
 
 /** The origin's own bytes to the end. */
-export interface RawRest {
-  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>
-  readonly length: number
+export class RawRest {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>
+  #missing: number
+
+  constructor(body: ReadableStream<Uint8Array<ArrayBuffer>>, length: number) {
+    this.#reader = body.getReader()
+    this.#missing = length
+  }
+
+  /** The next bytes, or undefined at the end. @throws IntegrityError when they are more or fewer than announced */
+  async next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const { value } = await this.#reader.read()
+    this.#missing -= value?.length ?? 0
+    if (value ? this.#missing < 0 : this.#missing > 0)
+      throw new IntegrityError(`the origin's body is ${this.#missing} bytes short`)
+    return value
+  }
+
+  async cancel(): Promise<void> {
+    await this.#reader.cancel()
+  }
 }
 
 /** A body that is pulled, so that a reader that pauses pauses its sources. It ends whole or with an error, never short. */
 export function streamOf({ reader, raw, over }: StreamOptions): ReadableStream<Uint8Array<ArrayBuffer>> {
-  let rest: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined
-  let missing = 0
+  let rest: RawRest | undefined
   let abandoned: ReturnType<typeof setTimeout> | undefined
   let cancelled = false
   const end = () => {
@@ -33,25 +50,15 @@ export function streamOf({ reader, raw, over }: StreamOptions): ReadableStream<U
     over()
   }
 
-  const nextRaw = async (from: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>) => {
-    const { value } = await from.read()
-    missing -= value?.length ?? 0
-    if (value ? missing < 0 : missing > 0) throw new IntegrityError(`the origin's body is ${missing} bytes short`)
-    return value
-  }
-
   const next = async (): Promise<Uint8Array<ArrayBuffer> | undefined> => {
-    if (rest) return await nextRaw(rest)
+    if (rest) return await rest.next()
     try {
       return await reader.next()
     } catch (error) {
-      if (!(error instanceof IntegrityError)) throw error
-      const own = await raw()
-      if (!own) throw error
-      rest = own.body.getReader()
-      missing = own.length
+      rest = error instanceof IntegrityError ? await raw() : undefined
+      if (!rest) throw error
       if (cancelled) await rest.cancel()
-      return await nextRaw(rest)
+      return await rest.next()
     }
   }
 

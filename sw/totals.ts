@@ -1,4 +1,5 @@
 import type { WorkerStats } from '../protocol/bridge.ts'
+import { fieldsOf } from '../protocol/shape.ts'
 import type { ValueStore } from '../store/chunk-store.ts'
 
 type Bytes = { -readonly [K in keyof WorkerStats['bytes']]: number }
@@ -9,6 +10,8 @@ const KEY = 'totals'
 /** A killed worker loses the counts of at most this long. */
 const SAVE_AFTER_MS = 1_000
 
+const SOURCES: readonly ByteSource[] = ['cache', 'peers', 'origin', 'uploaded']
+
 /** Pages and swarms whose uploads are told apart. */
 const MAX_UPLOADS = 256
 
@@ -16,7 +19,7 @@ const MAX_UPLOADS = 256
 export class Totals {
   readonly #values: ValueStore
   readonly #onChange: () => void
-  #bytes: Bytes = { cache: 0, peers: 0, origin: 0, uploaded: 0 }
+  #bytes = nothing()
   #uploads = new Map<string, number>()
   #saving: Promise<void> | undefined
 
@@ -31,12 +34,9 @@ export class Totals {
 
   /** Adds what an earlier worker counted. */
   async load(): Promise<void> {
-    const saved = await this.#values.get(KEY)
-    if (typeof saved !== 'object' || saved === null) return
-    for (const [name, value] of Object.entries(saved))
-      if (isSource(name, this.#bytes) && typeof value === 'number' && Number.isFinite(value)) this.#bytes[name] += value
-    if ('uploads' in saved && saved.uploads instanceof Map)
-      this.#uploads = new Map([...saved.uploads, ...this.#uploads])
+    const saved = fieldsOf(await this.#values.get(KEY))
+    for (const source of SOURCES) if (Number.isFinite(saved[source])) this.#bytes[source] += Number(saved[source])
+    if (saved.uploads instanceof Map) this.#uploads = new Map([...saved.uploads, ...this.#uploads])
   }
 
   add(source: ByteSource, bytes: number): void {
@@ -56,7 +56,7 @@ export class Totals {
   }
 
   async clear(): Promise<void> {
-    this.#bytes = { cache: 0, peers: 0, origin: 0, uploaded: 0 }
+    this.#bytes = nothing()
     await this.#values.delete(KEY)
     this.#onChange()
   }
@@ -69,6 +69,6 @@ export class Totals {
   }
 }
 
-function isSource(name: string, bytes: Bytes): name is ByteSource {
-  return name in bytes
+function nothing(): Bytes {
+  return { cache: 0, peers: 0, origin: 0, uploaded: 0 }
 }

@@ -9,10 +9,11 @@ import {
   type WorkerMessage,
 } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
+import { fieldsOf } from '../protocol/shape.ts'
 import { PATIENCE } from '../supply/patience.ts'
 import { Accelerator } from './accelerator.ts'
-import { plainAnswer } from './answer.ts'
-import { mightServe, targetOf, unnamed } from './route.ts'
+import { foreignAnswer } from './answer.ts'
+import { mightServe } from './route.ts'
 
 declare const self: ServiceWorkerGlobalScope
 
@@ -27,7 +28,7 @@ export class TributaryWorker {
   readonly siteRoot = self.registration.scope
   #opening: Promise<Accelerator> | undefined
   #statsTimer: ReturnType<typeof setTimeout> | undefined
-  #streams = 0
+  readonly #streams = new Set<symbol>()
   #keepaliveTimer: ReturnType<typeof setInterval> | undefined
 
   /** Listens to all that a worker is told. Must be called while the script is first evaluated. */
@@ -39,7 +40,8 @@ export class TributaryWorker {
 
   /** The same, but requests are led here by somebody else, through `handle`. */
   listenAsGuest(): void {
-    registerQuotaErrorCallback(async () => (await this.#accelerator()).makeRoomForOthers())
+    // Another part of the site has run out of room.
+    registerQuotaErrorCallback(async () => (await this.#accelerator()).makeRoom())
     self.addEventListener('install', (event) => event.waitUntil(this.#install()))
     self.addEventListener('message', (event) => this.#onMessage(event))
   }
@@ -51,7 +53,7 @@ export class TributaryWorker {
     const response = withDeadline(opening, PATIENCE.prepare)
       .then((accelerator) => accelerator.respond(request, event.clientId ?? ''))
       // Whatever goes wrong before the first byte ends in what the origin itself would have answered.
-      .catch(() => plainAnswer({ request, target: unnamed(targetOf(request.url)) }))
+      .catch(() => foreignAnswer(request))
     const idle = () => opening.then(({ lifetime }) => lifetime.idle())
     event.waitUntil(response.then(idle, idle))
     return response
@@ -106,15 +108,14 @@ export class TributaryWorker {
 
   /** While answers are streamed, pages are asked to keep the worker alive: Firefox kills it after 30 s otherwise. */
   #streaming(): () => void {
-    this.#streams++
+    const stream = Symbol('stream')
+    this.#streams.add(stream)
     const ask = () => void broadcast({ tributary: 'keep-alive', forMs: KEEPALIVE_FOR_MS })
     // Most answers are over before the first call, and pages are busy with their bytes.
     this.#keepaliveTimer ??= setInterval(ask, KEEPALIVE_MS / 2)
-    let over = false
     return () => {
-      if (over) return
-      over = true
-      if (--this.#streams > 0) return
+      this.#streams.delete(stream)
+      if (this.#streams.size > 0) return
       clearInterval(this.#keepaliveTimer)
       this.#keepaliveTimer = undefined
     }
@@ -143,24 +144,13 @@ function sourceId({ source }: ExtendableMessageEvent): string {
 
 /** Messages of the site's own scripts to its worker pass by. */
 function isPageMessage(value: unknown): value is PageMessage {
-  if (typeof value !== 'object' || value === null || !('tributary' in value)) return false
-  switch (value.tributary) {
-    case 'keepalive':
-      return true
-    case 'playback':
-      return 'url' in value && typeof value.url === 'string' && 'slackMs' in value && typeof value.slackMs === 'number'
-    case 'control':
-      return 'port' in value && value.port instanceof MessagePort
-    case 'host':
-      return (
-        'id' in value &&
-        typeof value.id === 'string' &&
-        'calls' in value &&
-        value.calls instanceof MessagePort &&
-        'events' in value &&
-        value.events instanceof MessagePort
-      )
-    default:
-      return false
-  }
+  const { tributary, id, calls, events, port, url, slackMs } = fieldsOf(value)
+  if (tributary === 'host') return typeof id === 'string' && isPort(calls) && isPort(events)
+  if (tributary === 'control') return isPort(port)
+  if (tributary === 'playback') return typeof url === 'string' && typeof slackMs === 'number'
+  return tributary === 'keepalive'
+}
+
+function isPort(value: unknown): value is MessagePort {
+  return value instanceof MessagePort
 }

@@ -1,5 +1,4 @@
 import { chunkStoreContract, mergingStoreContract } from '../../store/chunk-store.contract.ts'
-import { openIndexedDb } from '../../store/indexeddb.ts'
 import { openMergingIndexedDb } from '../../store/indexeddb-merge.ts'
 
 // The page side of the contract test: runs one case of the shared contract on this browser's IndexedDB.
@@ -14,21 +13,21 @@ declare global {
 }
 
 const setup = {
-  open: async () => (await openIndexedDb()).chunks,
+  open: openMergingIndexedDb,
 }
 
 /** A store that holds about `capacity` bytes, where the browser can be told so. */
 async function openSmall(capacity: number) {
   await window.limitStorage?.(capacity)
-  const { chunks } = await openIndexedDb()
-  const drop = chunks.drop.bind(chunks)
-  chunks.drop = async (swarm) => {
+  const store = await openMergingIndexedDb()
+  const drop = store.drop.bind(store)
+  store.drop = async (swarm) => {
     await drop(swarm)
     // A Blob that was read keeps its file, and so its room, until some time after it is collected.
     await window.collectGarbage?.()
     while (((await navigator.storage.estimate()).usage ?? 0) > capacity / 4) await rest()
   }
-  return chunks
+  return store
 }
 
 const rest = () => new Promise((resolve) => setTimeout(resolve, 50))

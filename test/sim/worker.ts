@@ -98,7 +98,6 @@ export class Worker implements Source {
           throw new Error(`the origin answered with ${origin.kind} ${origin.response.status}`)
         },
         served: () => undefined,
-        received: () => undefined,
         streaming: () => () => undefined,
       },
     )
