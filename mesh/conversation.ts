@@ -102,6 +102,12 @@ export class Conversation {
     for (const { session } of this.#parts.roster.peers.values()) for (const chunk of chunks) session.announce(chunk)
   }
 
+  /** Takes back what peers were told. Who does not understand that is refused when it asks. */
+  retract(chunks: readonly ChunkIndex[]): void {
+    for (const { session } of this.#parts.roster.peers.values()) for (const chunk of chunks) session.retract(chunk)
+    this.reviewInterests()
+  }
+
   /** Tells all peers what we are fetching from the origin. */
   tellLoading(): void {
     for (const peer of this.#parts.roster.peers.values()) this.#sayLoading(peer)

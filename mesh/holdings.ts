@@ -52,15 +52,16 @@ export class Holdings {
     return this.#sharing ? added : []
   }
 
-  lose(chunk: ChunkIndex): void {
-    if (!this.has(chunk)) return
-    clearBit(this.own, chunk)
-    this.#count--
-  }
-
-  clear(): void {
-    this.own.fill(0)
-    this.#count = 0
+  /** @returns the chunks that peers were told of and that are gone */
+  remove({ first, after }: ChunkSpan): ChunkIndex[] {
+    const removed: ChunkIndex[] = []
+    for (let chunk = first; chunk < Math.min(after, this.#chunkCount); chunk++) {
+      if (!this.has(chunk)) continue
+      clearBit(this.own, chunk)
+      removed.push(chunk)
+    }
+    this.#count -= removed.length
+    return this.#sharing ? removed : []
   }
 
   /** @returns the chunks that peers are to be told of; undefined when nothing changes */

@@ -1,3 +1,4 @@
+import { DONT_HAVE_EXTENSION } from '../protocol/wire/dont-have.ts'
 import type { Sendable } from '../protocol/wire/encode.ts'
 import { EXTENSION_HANDSHAKE_ID, encodeExtensionHandshake } from '../protocol/wire/extension-handshake.ts'
 import type { Handshake } from '../protocol/wire/handshake.ts'
@@ -8,6 +9,8 @@ import { UPLOAD_QUEUE } from './upload-queue.ts'
 const CLIENT = 'Tributary'
 /** Id under which we want to receive what peers are loading. */
 export const LOADING_ID = 1
+/** Likewise, that they have lost a chunk. */
+export const DONT_HAVE_ID = 2
 
 /**
  * What we say first to a peer that has greeted us.
@@ -21,7 +24,10 @@ export function introduction({ fast, extended }: Handshake, own: Uint8Array, pro
   else if (fast) messages.push({ kind: 'have-none' })
   if (!extended) return messages
   const payload = encodeExtensionHandshake({
-    messages: new Map([[LOADING_EXTENSION, LOADING_ID]]),
+    messages: new Map([
+      [LOADING_EXTENSION, LOADING_ID],
+      [DONT_HAVE_EXTENSION, DONT_HAVE_ID],
+    ]),
     client: CLIENT,
     queueLength: UPLOAD_QUEUE,
     provesBlocks,

@@ -42,6 +42,8 @@ export interface SwarmMembership {
   /** With these, blocks are proven one by one: several peers bring one chunk, and peers are given our hashes. */
   readonly proofs?: BlockProofs
   readonly onStatus: (status: MeshStatus) => void
+  /** A peer of the swarm sent something wrong, and is not welcome any more. */
+  readonly onBan?: () => void
 }
 
 /** What it takes to prove single blocks (BEP 52). */
@@ -156,7 +158,7 @@ export class MeshNode {
   }
 
   #driverFor(membership: SwarmMembership, onStatus: () => void): SwarmDriver {
-    const { infoHash, chunkCount, files, read, verify, proofs } = membership
+    const { infoHash, chunkCount, files, read, verify, proofs, onBan } = membership
     const { clock, maxPeers, uploadSlots } = this.#options
     return new SwarmDriver({
       infoHash,
@@ -174,6 +176,7 @@ export class MeshNode {
       read,
       verify,
       onStatus,
+      ...(onBan && { onBan }),
     })
   }
 

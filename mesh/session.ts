@@ -1,6 +1,7 @@
 import { ProtocolViolation } from '../protocol/errors.ts'
 import { BLOCK_SIZE, type ChunkIndex, type InfoHash } from '../protocol/units.ts'
 import { bitfieldLength, checkBitfield, clearBit, fullBitfield, hasBit, setBit } from '../protocol/wire/bitfield.ts'
+import { DONT_HAVE_EXTENSION, encodeDontHave, parseDontHave } from '../protocol/wire/dont-have.ts'
 import { encodeMessage, type Sendable } from '../protocol/wire/encode.ts'
 import { EXTENSION_HANDSHAKE_ID, parseExtensionHandshake } from '../protocol/wire/extension-handshake.ts'
 import { type Arrival, FrameDecoder } from '../protocol/wire/frame-decoder.ts'
@@ -8,7 +9,7 @@ import { encodeHandshake, type Handshake, type PeerId } from '../protocol/wire/h
 import { parseLoading } from '../protocol/wire/loading.ts'
 import type { BlockSpan, WireMessage } from '../protocol/wire/messages.ts'
 import { DownloadPipeline, type Lacks } from './download-pipeline.ts'
-import { introduction, LOADING_ID } from './introduction.ts'
+import { DONT_HAVE_ID, introduction, LOADING_ID } from './introduction.ts'
 import { Outbox } from './outbox.ts'
 import type { SessionEvent } from './session-event.ts'
 import { UploadQueue } from './upload-queue.ts'
@@ -117,6 +118,11 @@ export class Session {
     if (this.#remote !== undefined) this.send({ kind: 'have', chunk })
   }
 
+  /** Takes an announcement back, where the peer understands that. */
+  retract(chunk: ChunkIndex): void {
+    this.sendExtended(DONT_HAVE_EXTENSION, encodeDontHave(chunk))
+  }
+
   /** Sends the requests that fit now. */
   request(nowMs: number, lacks: Lacks): void {
     for (const span of this.downloads.refill(nowMs, lacks)) this.send({ kind: 'request', ...span })
@@ -206,7 +212,7 @@ export class Session {
       case 'reject':
         return this.#onReject(message, nowMs)
       case 'extended':
-        return this.#onExtended(message.id, message.payload)
+        return this.#onExtended(message.id, message.payload, nowMs)
       case 'hash-request':
         return { kind: 'hashes-requested', span: message }
       case 'hashes':
@@ -281,14 +287,22 @@ export class Session {
     return { kind: 'rejected', chunk: span.chunk }
   }
 
-  #onExtended(id: number, payload: Uint8Array): SessionEvent | undefined {
+  #onExtended(id: number, payload: Uint8Array, nowMs: number): SessionEvent | undefined {
     if (id === LOADING_ID) return { kind: 'loading', chunks: parseLoading(payload, this.#options.chunkCount) }
+    if (id === DONT_HAVE_ID) return this.#onDontHave(parseDontHave(payload, this.#options.chunkCount), nowMs)
     if (id !== EXTENSION_HANDSHAKE_ID) return undefined
     const { messages, queueLength, provesBlocks } = parseExtensionHandshake(payload)
     this.#extensions = messages
     this.provesBlocks = provesBlocks
     if (queueLength !== undefined) this.downloads.peerQueue = queueLength
     return { kind: 'extensions' }
+  }
+
+  /** As if it had refused what we asked of the chunk. */
+  #onDontHave(chunk: ChunkIndex, nowMs: number): SessionEvent | undefined {
+    if (!this.has(chunk)) return undefined
+    this.cancel(chunk, nowMs)
+    return { kind: 'rejected', chunk }
   }
 
   /** Without BEP 6, silence is the refusal. */

@@ -23,6 +23,8 @@ export interface SwarmDriverOptions extends Omit<SwarmOptions, 'nowMs'> {
   readonly digest?: Digest
   /** More of a chunk that is fetched is good: its beginning, a view until the chunk is delivered. */
   readonly onProgress?: (chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>) => void
+  /** A peer sent something wrong, and is not welcome any more. Called once for each. */
+  readonly onBan?: (peer: PeerId) => void
   /** Peers, what they hold or load, or `uploaded` changed; at most one call every STATUS_MS. */
   readonly onStatus: () => void
 }
@@ -33,6 +35,12 @@ const STATUS_MS = 50
 const GROUP_MS = 10
 
 type Chunk = Uint8Array<ArrayBuffer> | undefined
+
+/** What a swarm knows about itself. */
+export type SwarmView = Pick<
+  Swarm,
+  'available' | 'loading' | 'holders' | 'peers' | 'links' | 'room' | 'missing' | 'uploaded' | 'welcomes'
+>
 
 /** Runs a swarm: gives it time, links, the store and a hasher, and does what it asks for. */
 export class SwarmDriver {
@@ -56,8 +64,7 @@ export class SwarmDriver {
     this.#cancelTick = options.clock.after(TICK_MS, () => this.#onTimer())
   }
 
-  /** What the swarm knows about itself. */
-  get swarm(): Pick<Swarm, 'available' | 'loading' | 'peers' | 'links' | 'room' | 'missing' | 'uploaded' | 'welcomes'> {
+  get swarm(): SwarmView {
     return this.#swarm
   }
 
@@ -112,8 +119,9 @@ export class SwarmDriver {
     this.#handle({ kind: 'loading', chunks })
   }
 
-  dropped(): void {
-    this.#handle({ kind: 'dropped' })
+  /** The store does not have these any more: all unless told. */
+  dropped(chunks: ChunkSpan = this.#allChunks): void {
+    this.#handle({ kind: 'dropped', chunks })
   }
 
   setSharing(sharing: boolean): void {
@@ -167,7 +175,8 @@ export class SwarmDriver {
         void this.#hashChunk(effect.chunk)
         return
       case 'ban':
-        return // The swarm itself remembers whom it does not welcome.
+        this.#options.onBan?.(effect.peerId)
+        return
       case 'statusChanged':
         this.#statusChanged()
     }
@@ -205,6 +214,10 @@ export class SwarmDriver {
   async #leavesOf(chunk: ChunkIndex): Promise<Uint8Array[] | undefined> {
     const bytes = await this.#options.read(chunk)
     return bytes && (await Promise.all(blocksOf(bytes).map((block) => this.#digest(block))))
+  }
+
+  get #allChunks(): ChunkSpan {
+    return { first: 0 as ChunkIndex, after: this.#options.chunkCount as ChunkIndex }
   }
 
   #digest(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

@@ -29,7 +29,8 @@ export type SwarmInput =
   | { readonly kind: 'stored'; readonly chunks: ChunkSpan }
   /** What is on its way to us from elsewhere, and nothing else is. */
   | { readonly kind: 'loading'; readonly chunks: readonly ChunkSpan[] }
-  | { readonly kind: 'dropped' }
+  /** The store does not have these any more. */
+  | { readonly kind: 'dropped'; readonly chunks: ChunkSpan }
   | { readonly kind: 'sharing'; readonly sharing: boolean }
   /** Some time passed: about four times a second is enough. */
   | { readonly kind: 'tick' }

@@ -97,6 +97,13 @@ export class Swarm {
     return this.#holdings.missing
   }
 
+  /** How many peers hold a chunk, whether they would send it or not. */
+  holders(chunk: ChunkIndex): number {
+    let count = 0
+    for (const { session } of this.#roster.peers.values()) if (session.has(chunk)) count++
+    return count
+  }
+
   /** Bytes of chunks sent to peers. */
   get uploaded(): number {
     return this.#uploader.uploaded
@@ -144,10 +151,10 @@ export class Swarm {
         this.#downloader.hashed(input.id, input.hash, nowMs)
         break
       case 'chunkHashed':
-        if (!this.#hashServer.hashed(input.chunk, input.leaves)) this.#holdings.lose(input.chunk)
+        if (!this.#hashServer.hashed(input.chunk, input.leaves)) this.#lose(input.chunk)
         break
       case 'chunkRead':
-        if (input.bytes === undefined) this.#holdings.lose(input.chunk)
+        if (input.bytes === undefined) this.#lose(input.chunk)
         this.#uploader.chunkRead(input.chunk, input.bytes, nowMs)
         break
       case 'stored':
@@ -157,7 +164,7 @@ export class Swarm {
         if (this.#loading.set(input.chunks, nowMs)) this.#conversation.tellLoading()
         break
       case 'dropped':
-        this.#dropped()
+        this.#conversation.retract(this.#holdings.remove(input.chunks))
         break
       case 'sharing':
         this.#setSharing(input.sharing)
@@ -240,17 +247,16 @@ export class Swarm {
   /** @param guilty who sent wrong bytes or hashes */
   #ban(guilty: PeerId | undefined, nowMs: number): void {
     if (guilty === undefined) return
+    if (this.#roster.tolerates(guilty)) this.#emit({ kind: 'ban', peerId: guilty })
     const connections = this.#roster.ban(guilty)
-    this.#emit({ kind: 'ban', peerId: guilty })
     for (const peer of connections) this.#end(peer, 'sent something with a wrong hash', nowMs)
   }
 
   // What we hold and give
 
-  /** BEP 3 has no way to take a HAVE back; who asks is refused. */
-  #dropped(): void {
-    this.#holdings.clear()
-    this.#conversation.reviewInterests()
+  #lose(chunk: ChunkIndex): void {
+    const gone = this.#holdings.remove({ first: chunk, after: (chunk + 1) as ChunkIndex })
+    if (gone.length > 0) this.#conversation.retract(gone)
   }
 
   #setSharing(sharing: boolean): void {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { MANIFEST_NAME, parseManifest } from '../../protocol/manifest.ts'
-import { MiB } from '../../protocol/units.ts'
+import { type ChunkIndex, MiB } from '../../protocol/units.ts'
 import { openEdge } from '../../test/harness/edge.ts'
 import { openHostilePeer } from '../../test/harness/hostile-peer.ts'
-import { fetchAll, openNodePeer, untilOffered } from '../../test/harness/node-peer.ts'
+import { fetchAll, offeredTo, openNodePeer, untilOffered } from '../../test/harness/node-peer.ts'
 import { eventually } from '../../test/harness/poll.ts'
 import { madeUp, openSite, type Site } from '../../test/harness/site.ts'
 import { loadNodeTransport } from '../node-transport.ts'
@@ -16,9 +16,9 @@ const makeTransport = await loadNodeTransport()
 
 const trackerOf = (site: Site) => `${site.url.replace('http', 'ws')}announce`
 
-async function swarmOf(site: Site) {
+async function swarmOf(site: Site, name = FILM) {
   const manifest = parseManifest(await (await fetch(site.at(MANIFEST_NAME))).json())
-  const [swarm] = manifest.swarms
+  const swarm = manifest.swarms.find(({ files }) => files.some(({ path }) => path === name))
   assert.ok(swarm)
   return { swarm, hashes: new Uint8Array(await (await fetch(site.at(swarm.hashes))).arrayBuffer()) }
 }
@@ -73,7 +73,7 @@ test('what it has, it serves to peers, after a restart as soon as one comes', { 
   assert.equal(site.bytesOf(FILM), film.length)
 })
 
-test('a peer that lies is banned, and nobody sees its bytes', { timeout: 60_000 }, async (t) => {
+test('a peer that lies is banned once, and nobody sees its bytes', { timeout: 60_000 }, async (t) => {
   const site = await openSite(t, { files: { [FILM]: film } })
   const { swarm } = await swarmOf(site)
   await openHostilePeer(t, { site, swarm, lies: () => true })
@@ -84,6 +84,7 @@ test('a peer that lies is banned, and nobody sees its bytes', { timeout: 60_000 
     async () => (await edge.stats()).banned,
     (banned) => banned > 0,
   )
+  assert.equal((await edge.stats()).banned, 1)
 })
 
 test('a tracker that is away changes nothing but the log', { timeout: 60_000 }, async (t) => {
@@ -103,4 +104,52 @@ test('joined to all swarms, an edge fetches what its first peer asks for', { tim
   assert.equal((await edge.stats()).joined, 2)
   assert.ok((await fetchFromPeers(t, site)).equals(film))
   assert.deepEqual([site.bytesOf(FILM), site.bytesOf('other.bin')], [film.length, 0])
+})
+
+/** An edge that is full: `rare` and `common` were not asked for longest, and a peer has the latter, too. */
+async function openFullEdge(t: TestContext) {
+  const fillers = Array.from({ length: 14 }, (_, i) => `filler-${i}.bin`)
+  const sizes = [['rare.bin', 4], ['common.bin', 8], ...fillers.map((name) => [name, 4])] as const
+  const site = await openSite(t, { files: Object.fromEntries(sizes.map(([name, size]) => [name, Number(size) * MiB])) })
+  const { edge, bytes, get } = await openEdge(t, site.url, { makeTransport, cacheSize: 64 * MiB })
+  const readAll = async (names: readonly string[]) => {
+    for (const name of names) {
+      await bytes(name)
+      await eventually(
+        async () => (await edge.stats()).store.pending,
+        (pending) => pending === 0,
+      )
+    }
+  }
+  await readAll(['rare.bin', 'common.bin', ...fillers.slice(0, 13)])
+  const peer = await openNodePeer(t, [trackerOf(site)])
+  const join = async (name: string) => {
+    const { swarm, hashes } = await swarmOf(site, name)
+    const driver = peer.join(swarm, hashes)
+    await untilOffered(driver, swarm.chunkCount, swarm.chunkCount)
+    return { driver, swarm }
+  }
+  return { edge, get, site, join, overflow: () => readAll(fillers.slice(13)) }
+}
+
+test('what is given up is what others have, and peers are told', { timeout: 60_000 }, async (t) => {
+  const { edge, get, site, join, overflow } = await openFullEdge(t)
+  const { driver, swarm } = await join('common.bin')
+  const rare = await join('rare.bin')
+  const everything = { first: 0 as ChunkIndex, after: swarm.chunkCount as ChunkIndex }
+  driver.stored(everything)
+  await overflow()
+  assert.equal((await edge.stats()).store.evictedBytes, 8 * MiB)
+  const isHit = async (name: string) => {
+    const response = await get(name, { range: 'bytes=0-0' })
+    await response.arrayBuffer()
+    return response.headers.get('cache-status') === 'tributary; hit'
+  }
+  assert.deepEqual([await isHit('rare.bin'), await isHit('filler-0.bin')], [true, true])
+  assert.equal(site.bytesOf('rare.bin'), 4 * MiB, 'it was not fetched again')
+  await eventually(
+    () => offeredTo(driver, swarm.chunkCount).length,
+    (offered) => offered === 0,
+  )
+  assert.equal(offeredTo(rare.driver, rare.swarm.chunkCount).length, rare.swarm.chunkCount)
 })

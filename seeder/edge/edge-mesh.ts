@@ -47,11 +47,9 @@ interface Member {
   readonly refusedAt: Map<ChunkIndex, number>
 }
 
-const NOTHING = new Uint8Array(0)
-
 /** An edge among the peers of its site's swarms: what it fetches from them and what they fetch from it. */
 export class EdgeMesh implements MeshPeers {
-  /** Peers that sent a chunk with a wrong hash. */
+  /** Peers that sent something with a wrong hash. */
   banned = 0
   readonly #options: EdgeMeshOptions
   readonly #port: PeerPort
@@ -157,6 +155,11 @@ export class EdgeMesh implements MeshPeers {
     await this.#announce(infoHash)
   }
 
+  /** These chunks are not stored any more. */
+  dropped(infoHash: InfoHash, chunks: ChunkSpan): void {
+    this.#port.node.swarm(infoHash)?.dropped(chunks)
+  }
+
   /** Puts swarms to sleep in which nothing happens. @returns those that sleep, with when they were last asked for */
   async sweep(isRead: (infoHash: InfoHash) => boolean): Promise<Map<InfoHash, { idleMs: number }>> {
     const { clock, node, desk } = this.#port
@@ -175,11 +178,10 @@ export class EdgeMesh implements MeshPeers {
     return asleep
   }
 
-  /** How many others hold a chunk, at least: those that have everything, and one where any connected peer has it. */
+  /** How many others hold a chunk, at least: of those that have everything some may be connected, too. */
   holders(infoHash: InfoHash, chunk: ChunkIndex): number {
-    const available = this.#port.node.swarm(infoHash)?.swarm.available ?? NOTHING
-    const isOffered = ((available[chunk >>> 3] ?? 0) >>> (7 - (chunk & 7))) & 1
-    return Math.max(this.#members.get(infoHash)?.seeds ?? 0, isOffered)
+    const connected = this.#port.node.swarm(infoHash)?.swarm.holders(chunk) ?? 0
+    return Math.max(this.#members.get(infoHash)?.seeds ?? 0, connected)
   }
 
   /** Meets nobody any more, and sends what it has begun to send. */
@@ -266,12 +268,9 @@ export class EdgeMesh implements MeshPeers {
       transport: this.#port.transport,
       held: spans,
       read: (chunk) => this.#cache.read(`${infoHash}/${chunk}`, () => read(infoHash, chunk)),
-      verify: async (chunk, bytes) => {
-        const isGood = await opened.check(chunk, bytes)
-        if (!isGood) this.banned++
-        return isGood
-      },
+      verify: (chunk, bytes) => opened.check(chunk, bytes),
       ...(proofs && { proofs }),
+      onBan: () => this.banned++,
       onStatus: () => this.#bell.ring(),
     })
     const driver = this.#port.node.swarm(infoHash)

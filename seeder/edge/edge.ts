@@ -81,6 +81,7 @@ export class Edge {
       ...(mesh && { mesh }),
       holders: (infoHash, chunk) => this.#holders(infoHash, chunk),
       onStored: (infoHash, chunks) => this.#later(mesh?.stored(infoHash, chunks)),
+      onDropped: (infoHash, chunks) => mesh?.dropped(infoHash, chunks),
       log,
     })
     this.#filler = new Filler({

@@ -24,6 +24,8 @@ export interface LibraryOptions {
   readonly holders: (swarm: InfoHash, chunk: ChunkIndex) => number
   /** These chunks can be served to peers from now on. */
   readonly onStored: (swarm: InfoHash, chunks: ChunkSpan) => void
+  /** These cannot be any more. */
+  readonly onDropped: (swarm: InfoHash, chunks: ChunkSpan) => void
   readonly log: Log
 }
 
@@ -57,8 +59,9 @@ export class Library {
     this.#store = new WaryStore({
       store: options.disk,
       check: async (infoHash, chunk, bytes) => (await this.#checker(infoHash)).check(chunk, bytes),
-      spoilt: (swarm, chunk) => {
+      spoilt: (swarm, chunk, gone) => {
         this.spoilt++
+        this.#dropped(gone)
         options.log('warn', 'the disk has spoilt a chunk: it is fetched again', { swarm, chunk })
       },
     })
@@ -184,14 +187,18 @@ export class Library {
         rarest = Math.min(rarest, holders(swarm, chunk as ChunkIndex))
       return rarest
     })
-    for (const victim of victims) this.#forgotten(await this.#store.forget(victim.swarm, victim.chunks))
+    for (const victim of victims) {
+      const gone = await this.#store.forget(victim.swarm, victim.chunks)
+      this.#dropped(gone)
+      for (const { bytes } of gone) this.evicted = { runs: this.evicted.runs + 1, bytes: this.evicted.bytes + bytes }
+    }
     return victims.length > 0
   }
 
-  #forgotten(runs: readonly Evictable[]): void {
-    for (const { swarm, chunks, bytes } of runs) {
-      this.evicted = { runs: this.evicted.runs + 1, bytes: this.evicted.bytes + bytes }
+  #dropped(runs: readonly Evictable[]): void {
+    for (const { swarm, chunks } of runs) {
       this.#open.get(swarm)?.cache.forgetStored(chunks)
+      this.#options.onDropped(swarm, chunks)
     }
   }
 

@@ -46,7 +46,7 @@ export const EDGE_METRICS: readonly Metric<EdgeStats>[] = [
   { name: 'tributary_edge_peers', help: 'Connected peers over all swarms', read: ({ peers }) => peers },
   {
     name: 'tributary_edge_banned_peers_total',
-    help: 'Peers that sent a chunk with a wrong hash',
+    help: 'Peers that sent something with a wrong hash',
     read: ({ banned }) => banned,
   },
   {

@@ -8,8 +8,8 @@ export interface WaryOptions {
   readonly store: DiskStore
   /** Whether these are a chunk's bytes. @throws when that cannot be told */
   readonly check: (swarm: InfoHash, chunk: ChunkIndex, bytes: Uint8Array) => Promise<boolean>
-  /** The disk does not have what was written to it. */
-  readonly spoilt: (swarm: InfoHash, chunk: ChunkIndex) => void
+  /** The disk does not have what was written to it: `gone` is forgotten. */
+  readonly spoilt: (swarm: InfoHash, chunk: ChunkIndex, gone: readonly Evictable[]) => void
 }
 
 /**
@@ -87,8 +87,8 @@ export class WaryStore implements RunStore {
     const isGood = await this.#options.check(swarm, chunk, bytes).catch(() => undefined)
     if (isGood) this.#seen.set(swarm, seen.add(chunk))
     if (isGood !== false) return isGood === true
-    this.#options.spoilt(swarm, chunk)
-    await this.forget(swarm, { first: chunk, after: (chunk + 1) as ChunkIndex })
+    const gone = await this.forget(swarm, { first: chunk, after: (chunk + 1) as ChunkIndex })
+    this.#options.spoilt(swarm, chunk, gone)
     return false
   }
 }
