@@ -238,11 +238,8 @@ export class Dht {
   }
 
   #onLinks(link: LinkId, { ids, population }: Extract<DirectQuery, { method: 'links' }>): void {
-    const contact = this.#table.on(link)
-    if (contact === undefined) return
-    contact.neighbours = ids.filter((id) => id !== this.#core.id).map(pointOf)
-    contact.population = population
-    this.#table.changed()
+    const others = ids.filter((id) => id !== this.#core.id)
+    this.#table.heard(link, others.map(pointOf), population)
   }
 
   // Messages

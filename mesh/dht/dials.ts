@@ -244,5 +244,5 @@ export class Dials {
 }
 
 function isDescription(text: string): boolean {
-  return text.length > 0 && text.length <= MAX_DESCRIPTION && [...text].every((char) => char.charCodeAt(0) < 0x80)
+  return text.length > 0 && text.length <= MAX_DESCRIPTION && !/[^\0-\x7f]/.test(text)
 }

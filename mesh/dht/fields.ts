@@ -15,10 +15,7 @@ export class Fields {
 
   /** A copy. @param least shortest and `most` longest length */
   bytes(name: string, least: number, most: number): Uint8Array<ArrayBuffer> {
-    const value = this.#dict[name]
-    if (!(value instanceof Uint8Array)) throw new ProtocolViolation(`${name}: no string`)
-    if (value.length < least || value.length > most) throw new ProtocolViolation(`${name}: ${value.length} bytes`)
-    return value.slice()
+    return this.#view(name, least, most).slice()
   }
 
   exactly(name: string, length: number): Uint8Array<ArrayBuffer> {
@@ -27,8 +24,10 @@ export class Fields {
 
   /** ASCII. */
   text(name: string, most: number): string {
-    const bytes = this.bytes(name, 0, most)
-    if (bytes.some((byte) => byte > 0x7f)) throw new ProtocolViolation(`${name}: not ASCII`)
+    const bytes = this.#view(name, 0, most)
+    let all = 0
+    for (const byte of bytes) all |= byte
+    if (all > 0x7f) throw new ProtocolViolation(`${name}: not ASCII`)
     return latin1(bytes)
   }
 
@@ -52,5 +51,12 @@ export class Fields {
       if (!isDict(item)) throw new ProtocolViolation(`${name}: an item that is no dictionary`)
       return new Fields(item)
     })
+  }
+
+  #view(name: string, least: number, most: number): Uint8Array {
+    const value = this.#dict[name]
+    if (!(value instanceof Uint8Array)) throw new ProtocolViolation(`${name}: no string`)
+    if (value.length < least || value.length > most) throw new ProtocolViolation(`${name}: ${value.length} bytes`)
+    return value
   }
 }

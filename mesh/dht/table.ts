@@ -56,7 +56,7 @@ export class RoutingTable {
   add(contact: Contact): void {
     this.#byLink.set(contact.link, contact)
     this.#byId.set(contact.id, contact)
-    this.changed()
+    this.#changed()
   }
 
   remove(link: LinkId): Contact | undefined {
@@ -64,7 +64,7 @@ export class RoutingTable {
     if (contact === undefined) return undefined
     this.#byLink.delete(link)
     if (this.#byId.get(contact.id) === contact) this.#byId.delete(contact.id)
-    this.changed()
+    this.#changed()
     return contact
   }
 
@@ -81,14 +81,30 @@ export class RoutingTable {
     const contact = this.#byLink.get(link)
     if (contact === undefined || !contact.neighbours.some((other) => other.id === id)) return
     contact.neighbours = contact.neighbours.filter((other) => other.id !== id)
-    this.changed()
+    this.#changed()
   }
 
-  /** To be called when a contact's neighbours or population are new. */
-  changed(): void {
+  /** What the other end of a link says: whom it is linked with, and how many nodes there are. */
+  heard(link: LinkId, neighbours: readonly Point[], population: number): void {
+    const contact = this.#byLink.get(link)
+    if (contact === undefined) return
+    const isNear = this.#mattersNearby(contact.neighbours) || this.#mattersNearby(neighbours)
+    contact.neighbours = neighbours
+    contact.population = population
+    if (isNear) this.#changed()
+    else this.#population = undefined
+  }
+
+  #changed(): void {
     this.#population = undefined
     this.#ownPopulation = undefined
     this.#around = undefined
+  }
+
+  /** Whether one of these is, or would be, among the closest. */
+  #mattersNearby(points: readonly Point[]): boolean {
+    const last = this.#around?.[SAMPLE - 1]
+    return last === undefined || points.some((point) => comparePoints(this.#own, point, last) <= 0)
   }
 
   /** The closest nodes to ourselves that are known, SAMPLE at most. */

@@ -38,15 +38,9 @@ export function decodeBencoded(bytes: Uint8Array): { readonly value: Bencoded; r
 
 /** Dictionary keys are written in order of their bytes. */
 export function encodeBencoded(value: Bencodable): Uint8Array<ArrayBuffer> {
-  const parts: Uint8Array[] = []
-  write(value, parts)
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
+  const writer = new Writer()
+  writer.value(value)
+  return writer.written()
 }
 
 export function isDict(value: Bencoded | undefined): value is BencodedDict {
@@ -135,47 +129,78 @@ class Reader {
   }
 }
 
-function write(value: Bencodable, parts: Uint8Array[]): void {
-  if (typeof value === 'number') parts.push(ascii(`i${Math.trunc(value)}e`))
-  else if (typeof value === 'string') writeBytes(utf8(value), parts)
-  else if (value instanceof Uint8Array) writeBytes(value, parts)
-  else if (isList(value)) {
-    parts.push(ascii('l'))
-    for (const item of value) write(item, parts)
-    parts.push(ascii('e'))
-  } else {
-    parts.push(ascii('d'))
-    for (const key of Object.keys(value).sort()) {
-      const item = value[key]
-      if (item === undefined) continue
-      writeBytes(ascii(key), parts)
-      write(item, parts)
-    }
-    parts.push(ascii('e'))
-  }
-}
+/** Bytes that most messages fit in. */
+const FIRST_ROOM = 512
 
-function writeBytes(bytes: Uint8Array, parts: Uint8Array[]): void {
-  parts.push(ascii(`${bytes.length}:`), bytes)
+class Writer {
+  #bytes = new Uint8Array(FIRST_ROOM)
+  #at = 0
+
+  written(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#at)
+  }
+
+  value(value: Bencodable): void {
+    if (typeof value === 'number') this.#ascii(`i${Math.trunc(value)}e`)
+    else if (typeof value === 'string') this.#text(value)
+    else if (value instanceof Uint8Array) this.#string(value)
+    else if (isList(value)) {
+      this.#ascii('l')
+      for (const item of value) this.value(item)
+      this.#ascii('e')
+    } else {
+      this.#ascii('d')
+      for (const key of Object.keys(value).sort()) {
+        const item = value[key]
+        if (item === undefined) continue
+        this.#ascii(`${key.length}:${key}`)
+        this.value(item)
+      }
+      this.#ascii('e')
+    }
+  }
+
+  #string(bytes: Uint8Array): void {
+    this.#ascii(`${bytes.length}:`)
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.#at)
+    this.#at += bytes.length
+  }
+
+  /** As UTF-8. */
+  #text(text: string): void {
+    const escaped = encodeURIComponent(text)
+    const bytes = escaped.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    this.#ascii(`${bytes.length}:${bytes}`)
+  }
+
+  /** The inverse of latin1(): one byte a character. */
+  #ascii(text: string): void {
+    this.#reserve(text.length)
+    const [bytes, at] = [this.#bytes, this.#at]
+    for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i)
+    this.#at = at + text.length
+  }
+
+  #reserve(length: number): void {
+    const needed = this.#at + length
+    if (needed <= this.#bytes.length) return
+    const wider = new Uint8Array(Math.max(needed, 2 * this.#bytes.length))
+    wider.set(this.#bytes.subarray(0, this.#at))
+    this.#bytes = wider
+  }
 }
 
 function isList(value: Bencodable): value is readonly Bencodable[] {
   return Array.isArray(value)
 }
 
-/** The inverse of latin1(): one byte a character. */
-function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0))
-}
-
-function utf8(text: string): Uint8Array {
-  return ascii(
-    encodeURIComponent(text).replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
-  )
-}
+/** Characters that are made at once: every one is an argument of a call. */
+const AT_ONCE = 4096
 
 export function latin1(bytes: Uint8Array): string {
   let text = ''
-  for (const byte of bytes) text += String.fromCharCode(byte)
+  for (let at = 0; at < bytes.length; at += AT_ONCE)
+    text += Reflect.apply(String.fromCharCode, undefined, bytes.subarray(at, at + AT_ONCE))
   return text
 }
