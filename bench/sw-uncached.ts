@@ -19,7 +19,7 @@ import { median } from './lib/statistics.ts'
 const LONGEST_MS = 12_000
 const MOST_SHAPED_ROUNDS = 3
 /** First bytes vary more than throughput does. */
-const FIRST_BYTE_ROUNDS = 15
+const FIRST_BYTE_ROUNDS = 31
 /** Writing to the store goes on for a moment after a download. */
 const SETTLE_MS = 1_000
 

@@ -24,9 +24,6 @@ import { Totals } from './totals.ts'
 /** A database that has not opened by then is treated as refused: some browsers never answer. */
 const OPEN_DEADLINE_MS = 3_000
 
-/** The first byte of an answer goes before what joining needs. */
-const JOIN_AFTER_MS = 30
-
 export interface AcceleratorHost {
   /** URL of the directory that holds the manifest, ending in `/`. */
   readonly siteRoot: string
@@ -105,7 +102,7 @@ export class Accelerator {
   /** Answers a request that `mightServe`. */
   async respond(request: Request, clientId: string): Promise<Response> {
     const target = targetOf(request.url)
-    this.lifetime.track(this.site.revalidate())
+    this.lifetime.trackLater(() => this.site.revalidate())
     const listing = this.site.find(target.url)
     if (!listing) return await foreignAnswer(request)
     const { swarm, file } = listing
@@ -243,13 +240,11 @@ export class Accelerator {
   #takePart({ cache, hashes }: SwarmSession): void {
     const mesh = this.site.manifest?.mesh
     const { swarm } = cache
-    const later = new Promise((resolve) => setTimeout(resolve, JOIN_AFTER_MS))
-    this.lifetime.track(later.then(() => this.#store.touch(swarm.infoHash)))
+    this.lifetime.trackLater(() => this.#store.touch(swarm.infoHash))
     if (!mesh || mesh.announce.length === 0) return
-    this.mesh.join(swarm.infoHash, async () => {
-      await later
-      return ticketFor(swarm, await hashes.bytes(), mesh, this.site.root)
-    })
+    this.mesh.join(swarm.infoHash, () =>
+      this.lifetime.trackLater(async () => ticketFor(swarm, await hashes.bytes(), mesh, this.site.root)),
+    )
   }
 
   /** Swarms that the manifest does not name any more are of no use to anybody. */

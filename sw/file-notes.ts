@@ -71,9 +71,11 @@ export class FileNotes {
 
   #change(swarm: SwarmManifest, file: ManifestFile, change: Note): void {
     const key = keyOf(swarm, file)
-    const note = { ...this.#notes.get(key), ...change }
-    this.#notes.set(key, note)
-    this.#lifetime.track(this.#values.set(key, note))
+    this.#notes.set(key, { ...this.#notes.get(key), ...change })
+    this.#lifetime.trackLater(async () => {
+      const note = this.#notes.get(key) // unless it was forgotten meanwhile
+      if (note) await this.#values.set(key, note)
+    })
   }
 }
 

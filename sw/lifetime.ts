@@ -1,5 +1,8 @@
 import { Bell } from '../supply/bell.ts'
 
+/** The first byte of an answer goes before all that can wait. */
+const LATER_MS = 30
+
 /** Work that the worker has to stay alive for. Every event is extended until none is left. */
 export class Lifetime {
   #open = 0
@@ -12,6 +15,13 @@ export class Lifetime {
       if (--this.#open === 0) this.#bell.ring()
     }
     work.then(done, done)
+  }
+
+  /** Begins `work` when the first byte of the answer that it belongs to should be out, and stays alive for it. */
+  trackLater<T>(work: () => Promise<T>): Promise<T> {
+    const later = new Promise((resolve) => setTimeout(resolve, LATER_MS)).then(work)
+    this.track(later)
+    return later
   }
 
   /** Resolves when nothing is left to do, or so late that the browser would take the event for a hung one. */
