@@ -20,3 +20,13 @@ test('a record never reaches from one file into the next', () => {
   const runs = [run(0, 1), run(1, 3), run(3, 4), run(4, 5)]
   assert.deepEqual(worthMerging(runs, [file(2.5 * MiB, 0), file(3 * MiB, 3)]), [run(0, 3), run(3, 5)])
 })
+
+test('what makes a large record does, and the rest makes smaller ones', () => {
+  const runs = Array.from({ length: 27 }, (_, i) => run(i * 4, i * 4 + 4))
+  assert.deepEqual(worthMerging(runs, [file(108 * MiB, 0)]), [run(0, 64), run(64, 80), run(80, 96), run(96, 108)])
+  assert.deepEqual(worthMerging([run(0, 16), run(16, 32), run(32, 48)], [file(108 * MiB, 0)]), [run(0, 48)])
+})
+
+test('records that are large, or nearly so, stay as they are', () => {
+  assert.deepEqual(worthMerging([run(0, 64), run(64, 112), run(112, 128)], [file(200 * MiB, 0)]), [])
+})
