@@ -1,14 +1,14 @@
-/** So many a second in the long run, and so many at once after a rest. */
+/** So many a second in the long run, so many at once after a rest, and so many at first. */
 export class Allowance {
   readonly #perSecond: number
   readonly #burst: number
   #left: number
   #lastMs: number
 
-  constructor({ perSecond, burst }: { perSecond: number; burst: number }, nowMs: number) {
+  constructor({ perSecond, burst, first }: { perSecond: number; burst: number; first: number }, nowMs: number) {
     this.#perSecond = perSecond
     this.#burst = burst
-    this.#left = burst
+    this.#left = first
     this.#lastMs = nowMs
   }
 

@@ -112,14 +112,16 @@ export class Announcer {
   #seekPermits(provision: Provision, record: ProviderRecord): void {
     const permits: Permit[] = []
     let isCrowded = false
+    const { key } = provision
     const announcer = { provider: this.#core.id, reach: this.#registry.reach, bits: record.bits }
     this.#paths.start({
-      target: provision.key,
+      // One of the nodes is any that is near enough: who has made ids next to the key has them nowhere else.
+      aim: (way) => (way % 2 === 0 ? key : this.#registry.pointNear(key)),
       width: WIDTH,
       most: MOST,
       hops: HOPS,
       hedgeMs: HEDGE_MS,
-      query: (route) => ({ method: 'find_providers', route, announcer }),
+      query: (route) => ({ method: 'find_providers', route, ...(route.target !== key && { key }), announcer }),
       onReply: ({ at, token, scarce }: Reply, judge) => {
         isCrowded ||= scarce !== undefined
         if (at !== undefined && token !== undefined) permits.push({ at, token })
@@ -163,7 +165,7 @@ export class Announcer {
     const { reach } = this.#registry
     let isKept = false
     this.#paths.start({
-      target: at,
+      aim: () => at,
       width: 1,
       most: 2,
       hops: HOPS,

@@ -1,7 +1,8 @@
 import { type Id, nodeIdOf } from './id.ts'
 import type { DhtEffect, DhtOptions, JobId } from './io.ts'
+import { Outcasts } from './outcasts.ts'
 
-/** Checks of signatures under way; more are refused. */
+/** Checks of signatures of records under way; more are refused. */
 const MAX_VERIFYING = 128
 
 /** What all parts of one node share: who it is, the time, and the way to the outside. */
@@ -11,6 +12,7 @@ export class Core {
   /** Of the input that is being handled. */
   nowMs: number
   #effects: DhtEffect[] = []
+  readonly #outcasts = new Outcasts()
   #lastJob = 0
   readonly #signing = new Map<JobId, (signature: Uint8Array) => void>()
   readonly #verifying = new Map<JobId, (good: boolean) => void>()
@@ -45,6 +47,15 @@ export class Core {
   /** `ms`, give or take a fifth, so that nodes do not act in step. */
   jittered(ms: number): number {
     return ms * (0.8 + 0.4 * this.random())
+  }
+
+  /** Gives up a node for what it did, for a while. */
+  castOut(id: Id): void {
+    this.#outcasts.add(id, this.nowMs)
+  }
+
+  isOutcast(id: Id): boolean {
+    return this.#outcasts.has(id, this.nowMs)
   }
 
   sign(bytes: Uint8Array, then: (signature: Uint8Array) => void): void {

@@ -112,6 +112,7 @@ function decodeFindProviders(args: Fields): Query {
   return {
     method: 'find_providers',
     route: decodeRoute(args),
+    ...(args.has('key') && { key: idField(args, 'key') }),
     ...(args.has('chunk') && { chunk: args.number('chunk', 0, REGION_CHUNKS - 1) }),
     ...(args.has('announcer') && {
       announcer: {

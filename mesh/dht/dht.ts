@@ -10,6 +10,7 @@ import { type Door, Doors } from './doors.ts'
 import { ID_BITS, type Id, pointOf, REGION_CHUNKS, regionKey } from './id.ts'
 import type { DhtEffect, DhtInput, DhtOptions } from './io.ts'
 import { Keeper } from './keeper.ts'
+import { COPIES_SENT, SENT } from './limits.ts'
 import { type DhtMessage, type DirectQuery, FAILURE, isRouted, MAX_LINKS_NAMED, type Query } from './messages.ts'
 import { Paths } from './paths.ts'
 import { type Origin, Post } from './post.ts'
@@ -24,8 +25,6 @@ type FromLink = Extract<Origin, { kind: 'link' }>
 /** Neighbours are told of new and lost links together. */
 const TELL_MS = 3_000
 const SWEEP_MS = 60_000
-/** Queries passed on by one link: somewhat less than its other end serves. */
-const SENT = { perSecond: 4, burst: 80 }
 
 /** One node of the DHT. Pure: `handle` takes an input and the time and returns what is to be done. */
 export class Dht {
@@ -213,6 +212,8 @@ export class Dht {
       neighbours: [],
       population: undefined,
       sending: new Allowance(SENT, openedMs),
+      copying: new Allowance(COPIES_SENT, openedMs),
+      owed: 0,
       asked: 0,
       answered: 0,
     })
@@ -252,7 +253,7 @@ export class Dht {
       if (!isExpected && !door.borne.take(1, this.#core.nowMs)) throw new ProtocolViolation('too many messages')
     } catch (error) {
       if (!(error instanceof ProtocolViolation)) throw error
-      this.#doors.release(link, error.message)
+      this.#doors.castOut(door, error.message)
     }
   }
 

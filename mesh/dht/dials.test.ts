@@ -92,11 +92,17 @@ test('an offer that cannot be answered is refused', () => {
   assert.equal(last?.kind === 'failure' && last.code, FAILURE.refused)
 })
 
-test('no more than eight answers are in the making', () => {
+test('no more than eight answers are in the making, and four for what one link brings', () => {
   const lone = new LoneNode(1, 100)
-  const via = lone.link(10)
-  for (let number = 30; number < 50; number++) lone.ask(via, signal(lone.node.dht.id, idOfNumber(number)))
-  assert.equal(lone.node.took('makeAnswer').length, 8)
+  const links = [10, 11, 12].map((number) => lone.link(number))
+  const ask = (via: LinkId, first: number) => {
+    for (let number = first; number < first + 10; number++) lone.ask(via, signal(lone.node.dht.id, idOfNumber(number)))
+    return lone.node.took('makeAnswer').length
+  }
+  assert.deepEqual(
+    links.map((via, i) => ask(via, 30 + 10 * i)),
+    [4, 8, 8],
+  )
 })
 
 test('whoever has enough links takes no more for the DHT, but may for a swarm', () => {

@@ -1,4 +1,5 @@
 import type { InfoHash } from '../../protocol/units.ts'
+import type { LinkId } from '../peer.ts'
 import type { Core } from './core.ts'
 import { ID_BITS, type Id, sharedBits } from './id.ts'
 import type { DialId } from './io.ts'
@@ -25,6 +26,8 @@ interface Dial {
   state: 'describing' | 'ready' | 'signalling' | 'connecting'
   /** Who is at the other end, as far as known. */
   peer: Id | undefined
+  /** The link that the offer came by. */
+  via: LinkId | undefined
   giveUpMs: number
   readonly described: (description: string | undefined) => void
   /** Called once, when it is open or will never be. */
@@ -41,6 +44,8 @@ const MAX_READY = 2
 /** Connections in the making, at our wish and at the wish of others. */
 const MAX_OFFERS = 8
 const MAX_ANSWERS = 8
+/** Of those, for offers that one link has brought. */
+const MAX_ANSWERS_OF_LINK = 4
 /** An exact target is sought on several ways, one after the other. */
 const MAX_WAYS = 2
 /** Where many will do, not all of them are asked. */
@@ -114,12 +119,19 @@ export class Dials {
       this.#post.fail(origin, FAILURE.refused, 0)
       return
     }
+    const via = origin.kind === 'link' ? origin.link : undefined
+    const ofLink = [...this.#dials.values()].filter((dial) => dial.via !== undefined && dial.via === via)
+    if (ofLink.length >= MAX_ANSWERS_OF_LINK) {
+      this.#post.fail(origin, FAILURE.full, 0)
+      return
+    }
     const described = (answer: string | undefined) => {
       if (answer === undefined) this.#post.fail(origin, FAILURE.refused, 0)
       else this.#post.reply(origin, { hops: 0, at: this.#core.id, answer })
     }
     const dial = this.#add('answer', infoHash, described)
     dial.peer = from
+    dial.via = via
     this.#core.emit({ kind: 'makeAnswer', dial: dial.id, from, offer, infoHash })
   }
 
@@ -188,7 +200,7 @@ export class Dials {
     dial.over = (isOpen) => done(isOpen && dial.peer !== undefined ? { dial: dial.id, peer: dial.peer } : undefined)
     if (isExact) dial.peer = target
     this.#paths.start({
-      target,
+      aim: () => target,
       width: 1,
       most: isExact ? MAX_WAYS : 1,
       hops: isExact ? MAX_HOPS : ANY_HOPS,
@@ -221,6 +233,7 @@ export class Dials {
       infoHash,
       state: 'describing',
       peer: undefined,
+      via: undefined,
       giveUpMs: this.#core.nowMs + DESCRIBE_MS,
       described,
       over: () => undefined,

@@ -4,6 +4,7 @@ import type { LinkId } from '../peer.ts'
 import { Allowance } from './allowance.ts'
 import type { Core } from './core.ts'
 import { type Id, nodeIdOf } from './id.ts'
+import { BORNE, COPIES, SERVED, SIGNALS } from './limits.ts'
 import type { DirectQuery, Query } from './messages.ts'
 import type { Post } from './post.ts'
 import { proofText } from './proof.ts'
@@ -17,10 +18,11 @@ export interface Door {
   readonly expected: Id | undefined
   state: 'new' | 'proving' | 'proven'
   readonly openedMs: number
-  /** Queries that are served, and what is borne: queries, and answers to nothing. */
+  /** Who has proven to be at the other end. */
+  proven: Id | undefined
   readonly served: Allowance
-  /** Offers are long, and everybody on their way carries them. */
   readonly signals: Allowance
+  readonly copies: Allowance
   readonly borne: Allowance
 }
 
@@ -32,9 +34,6 @@ export interface DoorHooks {
 
 /** A link that has not proven who it is by then never will. */
 const PROOF_MS = 10_000
-const SIGNALS = { perSecond: 1, burst: 30 }
-const SERVED = { perSecond: 5, burst: 100 }
-const BORNE = { perSecond: 8, burst: 200 }
 /** Links at once; a program that opens more for its swarms has enough for the DHT. */
 const MAX_DOORS = 128
 
@@ -69,8 +68,10 @@ export class Doors {
       expected,
       state: 'new',
       openedMs: nowMs,
+      proven: undefined,
       served: new Allowance(SERVED, nowMs),
       signals: new Allowance(SIGNALS, nowMs),
+      copies: new Allowance(COPIES, nowMs),
       borne: new Allowance(BORNE, nowMs),
     })
     this.wakeMs = Math.min(this.wakeMs, nowMs + PROOF_MS)
@@ -87,7 +88,8 @@ export class Doors {
     const id = nodeIdOf(publicKey, this.#core.options.sha256)
     const { link, binding, expected } = door
     // Our own proof, sent back to us, would be good.
-    if (id === this.#core.id || (expected !== undefined && expected !== id)) {
+    const isSomebodyElse = id === this.#core.id || (expected !== undefined && expected !== id)
+    if (isSomebodyElse || this.#core.isOutcast(id)) {
       this.release(link, 'somebody else')
       return
     }
@@ -98,6 +100,7 @@ export class Doors {
         return
       }
       door.state = 'proven'
+      door.proven = id
       this.#hooks.proven(link, id)
     })
   }
@@ -105,7 +108,14 @@ export class Doors {
   /** Whether a query is served now, or there were too many of its kind. */
   admits(door: Door, { method }: Query): boolean {
     const { nowMs } = this.#core
+    if (method === 'copy_provider') return door.copies.take(1, nowMs)
     return door.served.take(1, nowMs) && (method !== 'signal' || door.signals.take(1, nowMs))
+  }
+
+  /** Gives up a link for what was said on it, and its other end for a while. */
+  castOut({ link, proven }: Door, reason: string): void {
+    if (proven !== undefined) this.#core.castOut(proven)
+    this.release(link, reason)
   }
 
   /** Whether of two links to the same node the first is to go; its other end decides in the same way. */

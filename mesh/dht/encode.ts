@@ -64,6 +64,7 @@ function routedArgs(query: RoutedQuery): Fields {
       return {}
     case 'find_providers':
       return {
+        ...(query.key !== undefined && { key: idBytes(query.key) }),
         ...(query.chunk !== undefined && { chunk: query.chunk }),
         ...(query.announcer && {
           announcer: idBytes(query.announcer.provider),

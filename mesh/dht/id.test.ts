@@ -3,7 +3,18 @@ import { createHash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { InfoHash } from '../../protocol/units.ts'
-import { compareDistance, ID_BITS, type Id, idBytes, idInBucket, idOf, nodeIdOf, regionKey, sharedBits } from './id.ts'
+import {
+  compareDistance,
+  ID_BITS,
+  type Id,
+  idBytes,
+  idInBucket,
+  idNear,
+  idOf,
+  nodeIdOf,
+  regionKey,
+  sharedBits,
+} from './id.ts'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest()
 const anyId = fc.uint8Array({ minLength: 20, maxLength: 20 }).map(idOf)
@@ -51,6 +62,20 @@ test('a point asked for in a bucket lies in it', () => {
       ),
       bucket,
     )
+})
+
+test('a point near an id shares at least so many bits, and the rest is random', () => {
+  const id = idOf(randomBytes(20))
+  for (let bits = 0; bits <= ID_BITS; bits++) {
+    const points = Array.from({ length: 40 }, () =>
+      sharedBits(
+        id,
+        idNear(id, bits, (length) => randomBytes(length)),
+      ),
+    )
+    assert.ok(Math.min(...points) >= bits)
+    if (bits < ID_BITS) assert.equal(Math.min(...points), bits)
+  }
 })
 
 test('a node id is the head of the hash of its key', () => {

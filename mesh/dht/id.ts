@@ -95,6 +95,17 @@ export function idInBucket(own: Id, bucket: number, randomBytes: (length: number
   return idOf(bytes)
 }
 
+/** A random point that shares at least `bits` with `id`. @param bits at most ID_BITS */
+export function idNear(id: Id, bits: number, randomBytes: (length: number) => Uint8Array): Id {
+  const near = idBytes(id)
+  const random = randomBytes(ID_BYTES)
+  const at = bits >>> 3
+  near.set(random.subarray(at + 1), Math.min(ID_BYTES, at + 1))
+  const mask = 0xff >>> (bits & 7)
+  if (at < ID_BYTES) near[at] = ((near[at] ?? 0) & ~mask) | ((random[at] ?? 0) & mask)
+  return idOf(near)
+}
+
 function digitCode(digit: number): number {
   return digit < 10 ? 0x30 + digit : 0x57 + digit
 }

@@ -74,7 +74,7 @@ export class Keeper {
 
   /** Whether an offer of this node is welcome. */
   admits(from: Id): boolean {
-    if (from === this.#core.id || this.#table.of(from) !== undefined) return false
+    if (from === this.#core.id || this.#table.of(from) !== undefined || this.#core.isOutcast(from)) return false
     const taken = this.#table.size + this.#dials.pending
     if (taken < this.#links + SLACK) return true
     return taken < this.#links + NEAR_SLACK && this.#isNear(from)
@@ -119,7 +119,7 @@ export class Keeper {
     if (this.#core.nowMs - this.#lookMs < LOOK_AROUND_MS) return
     this.#lookMs = this.#core.nowMs + this.#core.jittered(LOOK_AROUND_MS) - LOOK_AROUND_MS
     this.#paths.start({
-      target: this.#core.id,
+      aim: () => this.#core.id,
       width: 2,
       most: 4,
       hops: LOOK_HOPS,
@@ -141,6 +141,7 @@ export class Keeper {
     const nearest = [...new Set(known)].sort((a, b) => compareDistance(this.#core.id, a, b)).slice(0, NEAREST)
     for (const id of nearest) {
       if (this.#table.of(id) !== undefined || this.#dials.isPending(id) || this.#rests(id)) continue
+      if (this.#core.isOutcast(id)) continue
       if (!this.#mayDial) return
       this.#dials.dial({ target: id, match: ID_BITS }, (opened) => {
         if (opened !== undefined) return

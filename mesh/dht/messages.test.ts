@@ -9,7 +9,7 @@ import type { InfoHash } from '../../protocol/units.ts'
 import { encodeBencoded } from '../../protocol/wire/bencode.ts'
 import { decodeDhtMessage } from './decode.ts'
 import { encodeDhtMessage } from './encode.ts'
-import { type Id, nodeIdOf, regionKey, sharedBits } from './id.ts'
+import { compareDistance, comparePoints, type Id, nodeIdOf, pointOf, regionKey, sharedBits } from './id.ts'
 import { MAX_DESCRIPTION, MAX_MESSAGE } from './messages.ts'
 import { proofText } from './proof.ts'
 import { recordText, toggle, toggledBetween } from './record.ts'
@@ -22,6 +22,7 @@ interface Vectors {
   readonly identity: { readonly seed: string; readonly publicKey: string; readonly nodeId: string }
   readonly regions: readonly { readonly infoHash: InfoHash; readonly region: number; readonly key: string }[]
   readonly distances: readonly { readonly a: Id; readonly b: Id; readonly sharedBits: number }[]
+  readonly closest: { readonly target: Id; readonly ids: readonly Id[] }
   readonly proof: { readonly channelBinding: string; readonly text: string; readonly signature: string }
   readonly record: {
     readonly key: Id
@@ -75,6 +76,17 @@ for (const { infoHash, region, key } of vectors.regions)
 for (const { a, b, sharedBits: bits } of vectors.distances)
   test(`${bits} bits shared`, () => assert.equal(sharedBits(a, b), bits))
 
+test('distances: ids in the order in which they lie from a target', () => {
+  const { target, ids } = vectors.closest
+  const sorted = [...ids].reverse().sort((a, b) => compareDistance(target, a, b))
+  assert.deepEqual(sorted, ids)
+  const points = ids.map(pointOf).reverse()
+  assert.deepEqual(
+    points.sort((a, b) => comparePoints(pointOf(target), a, b)).map(({ id }) => id),
+    ids,
+  )
+})
+
 test('proof: what is signed, and the signature', () => {
   const text = proofText(fromHex(vectors.proof.channelBinding), publicKey)
   assert.equal(toHex(text), vectors.proof.text)
@@ -95,7 +107,7 @@ for (const { before, after, toggled } of vectors.deltas)
       runs?.map(({ first, length }) => [first, length]),
       toggled,
     )
-    assert.equal(toHex(toggle(fromHex(before), runs ?? [])), after)
+    assert.equal(toHex(toggle(fromHex(before), runs ?? []) ?? new Uint8Array(0)), after)
   })
 
 for (const { name, hex, message } of vectors.messages)

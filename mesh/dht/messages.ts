@@ -45,6 +45,8 @@ export type RoutedQuery =
   | {
       readonly method: 'find_providers'
       readonly route: Route
+      /** What is sought, where the way leads to another point than the key itself. */
+      readonly key?: Id
       /** Counted from the start of the region: holders of this one first. */
       readonly chunk?: number
       /** A node that wants to become a provider of these chunks, and needs a token; it goes all the way. */
@@ -137,6 +139,11 @@ export const MAX_POPULATION = 2 ** 40
 
 export function isRouted(query: Query): query is RoutedQuery {
   return 'route' in query
+}
+
+/** The key that a search is about. */
+export function soughtKey({ key, route }: Extract<RoutedQuery, { method: 'find_providers' }>): Id {
+  return key ?? route.target
 }
 
 export function isDelta(news: ProviderRecord | RecordDelta): news is RecordDelta {

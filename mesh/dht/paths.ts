@@ -8,7 +8,8 @@ import type { SeenSearches } from './seen.ts'
 
 /** One errand of ours, which goes out on several ways at once that begin with different links. */
 export interface Plan {
-  readonly target: Id
+  /** Where a way leads to; ways are counted from 0. */
+  readonly aim: (way: number) => Id
   /** Good answers that are wanted, and the number of ways that are under way at once. */
   readonly width: number
   /** Ways in all. */
@@ -123,10 +124,10 @@ class RunningErrand implements Errand {
 
   /** One more way. @returns false when there is none */
   #step(): boolean {
-    const { target, width, most, hops, hedgeMs, query } = this.#plan
+    const { aim, width, most, hops, hedgeMs, query } = this.#plan
     // Those who lie about whom they know attract the first ways; every second one after those believes only proofs.
     const careful = this.#started > width && this.#started % 2 === 1
-    const route = { target, search: this.#search, hops, careful }
+    const route = { target: aim(this.#started), search: this.#search, hops, careful }
     let via: LinkId | undefined
     const done = (outcome: Outcome) => this.#onOutcome(outcome, via)
     const isLeft = this.#started < most

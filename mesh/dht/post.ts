@@ -56,6 +56,8 @@ export interface PostHooks {
 /** Queries that are passed on at the same time, in all and for one link. */
 const MAX_ERRANDS = 512
 const MAX_ERRANDS_OF_LINK = 64
+/** Late answers that are waited for. */
+const MAX_OWED = 64
 /** Answers come within this time, or are not waited for; to make an answer to an offer takes time. */
 const PATIENCE_MS = 3_000
 const SIGNAL_PATIENCE_MS = 12_000
@@ -126,10 +128,11 @@ export class Post {
     return next
   }
 
-  /** @returns whether it was waited for */
+  /** @returns whether it was asked for */
   onReply(link: LinkId, tx: Tx, reply: Reply): boolean {
+    const isOwed = this.#settle(link)
     const errand = this.#take(link, tx)
-    if (errand === undefined) return false
+    if (errand === undefined) return isOwed
     this.#end(errand)
     if (reply.hops >= MAX_HOPS) return true
     const passed = { ...reply, hops: reply.hops + 1 }
@@ -138,10 +141,11 @@ export class Post {
     return true
   }
 
-  /** @returns whether it was waited for */
+  /** @returns whether it was asked for */
   onFailure(link: LinkId, tx: Tx, { code, left }: { code: number; left: number }): boolean {
+    const isOwed = this.#settle(link)
     const errand = this.#take(link, tx)
-    if (errand === undefined) return false
+    if (errand === undefined) return isOwed
     errand.hops = Math.min(errand.hops, left)
     if (code === FAILURE.noWay) this.#table.disbelieve(link, errand.query.route.target)
     this.#tryAgain(errand, code)
@@ -175,6 +179,14 @@ export class Post {
       this.#end(errand)
       if (errand.origin.kind === 'own') errand.origin.done({ kind: 'silence' })
     }
+  }
+
+  /** Something has come back by a link, late perhaps. @returns whether we had asked for so much */
+  #settle(link: LinkId): boolean {
+    const contact = this.#table.on(link)
+    if (contact === undefined || contact.owed === 0) return false
+    contact.owed--
+    return true
   }
 
   #take(link: LinkId, tx: Tx): Errand | undefined {
@@ -222,6 +234,7 @@ export class Post {
     this.#errands.set(errand.tx, errand)
     fade(next)
     next.asked++
+    next.owed = Math.min(MAX_OWED, next.owed + 1)
     const { query } = errand
     const onward = { ...query, route: { ...query.route, hops: errand.hops } }
     this.#send(next.link, { kind: 'query', tx: errand.tx, query: onward })

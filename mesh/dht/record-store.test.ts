@@ -12,7 +12,16 @@ function held(number: number, changes: { sequence?: number; bits?: Uint8Array } 
   const { sequence = 1, bits = ALL, ...rest } = changes
   const publicKey = new Uint8Array(32).fill(number)
   const record = { publicKey, sequence, expires: 10_000 + number, bits, signature: new Uint8Array(64) }
-  return { provider: id(number), record, place: 'home', from: (number % 8) as LinkId, untilMs: 1000, ...rest }
+  return {
+    provider: id(number),
+    record,
+    place: 'home',
+    from: (number % 8) as LinkId,
+    untilMs: 1000,
+    spreadMs: 0,
+    sinceMs: 0,
+    ...rest,
+  }
 }
 
 function filled(count: number, changes: Parameters<typeof held>[1] = {}): RecordStore {
@@ -29,6 +38,16 @@ test('records come back newest first, and are gone when their time is over', () 
   )
   assert.deepEqual(store.of(KEY, 1000), [])
   assert.equal(store.size, 0)
+})
+
+test('one link that brings ever more does not drive out what others bring', () => {
+  const store = new RecordStore()
+  const from = (link: number) => ({ from: link as LinkId })
+  for (let number = 1; number <= 64; number++) assert.ok(store.put(KEY, held(number, from(1)), 0))
+  assert.ok(!store.put(KEY, held(100, from(1)), 0))
+  for (let number = 101; number <= 110; number++) assert.ok(store.put(KEY, held(number, from(2)), 0))
+  assert.equal(store.of(KEY, 0).length, 64)
+  assert.equal(store.of(KEY, 0).filter((one) => one.from === 2).length, 10)
 })
 
 test('an older record of the same provider does not take the place of a newer one', () => {

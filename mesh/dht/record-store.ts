@@ -13,7 +13,14 @@ export interface Held {
   /** The link that it came by. */
   readonly from: LinkId
   readonly untilMs: number
+  /** When it, or an older record of the same provider, was last handed on. */
+  readonly spreadMs: number
+  /** Since when the provider has been known here. */
+  readonly sinceMs: number
 }
+
+/** A record of which it is not known yet whether it is good. */
+export type Offered = Omit<Held, 'untilMs' | 'spreadMs' | 'sinceMs'>
 
 /** Records in all, of one key by place, and from one link: with 350 bytes each at most 0.4 MiB. */
 const MAX_RECORDS = 1024
@@ -45,14 +52,14 @@ export class RecordStore {
   }
 
   /** Whether a record of this kind would be kept, so that it is worth verifying. */
-  wouldKeep(key: Id, { provider, record, place, from }: Omit<Held, 'untilMs'>, nowMs: number): boolean {
+  wouldKeep(key: Id, { provider, record, place, from }: Offered, nowMs: number): boolean {
     const known = this.get(key, provider)
     if (known !== undefined && known.untilMs > nowMs)
       return record.sequence > known.record.sequence || (place === 'home' && known.place === 'path')
     if ((this.#ofLink.get(from) ?? 0) >= MAX_OF_LINK) return false
     const others = this.of(key, nowMs)
     const room = MAX_OF_KEY[place]
-    return others.length < room || (place === 'home' && replaceable(others, record) !== undefined)
+    return others.length < room || (place === 'home' && this.#replaceable(others, record, from) !== undefined)
   }
 
   /** @returns whether it was kept */
@@ -62,7 +69,7 @@ export class RecordStore {
     if (known !== undefined) this.#drop(key, known)
     const others = this.of(key, nowMs)
     if (others.length >= MAX_OF_KEY.home) {
-      const victim = replaceable(others, held.record)
+      const victim = this.#replaceable(others, held.record, held.from)
       if (victim !== undefined) this.#drop(key, victim)
     }
     if (this.#size >= MAX_RECORDS && !this.#makeRoom(held.place, nowMs)) return false
@@ -87,14 +94,27 @@ export class RecordStore {
     this.#ofLink.delete(link)
   }
 
-  /** What is on the path of others goes first, then what expires soonest. */
+  /** What few others tell of too; or else what came by a link that has brought clearly more than this one. */
+  #replaceable(others: readonly Held[], record: ProviderRecord, from: LinkId): Held | undefined {
+    const dispensable = leastNeeded(others, record)
+    if (dispensable !== undefined) return dispensable
+    const brought = countedByLink(others)
+    const most = Math.max(...brought.values())
+    if (most <= (brought.get(from) ?? 0) + 1) return undefined
+    return [...others].reverse().find((other) => brought.get(other.from) === most)
+  }
+
+  /** Of the link that has brought most: what is on the path of others goes first, then what expires soonest. */
   #makeRoom(place: Place, nowMs: number): boolean {
     this.sweep(nowMs)
     if (this.#size < MAX_RECORDS) return true
+    const brought = countedByLink([...this.#keys.values()].flatMap((records) => [...records.values()]))
+    const most = Math.max(...brought.values())
     let victim: { key: Id; held: Held } | undefined
     for (const [key, records] of this.#keys)
       for (const held of records.values())
-        if (victim === undefined || isLesser(held, victim.held)) victim = { key, held }
+        if (brought.get(held.from) === most && (victim === undefined || isLesser(held, victim.held)))
+          victim = { key, held }
     if (victim === undefined || (place === 'path' && victim.held.place === 'home')) return false
     this.#drop(victim.key, victim.held)
     return true
@@ -118,6 +138,12 @@ export function scarceChunks(all: readonly Held[]): Uint8Array {
   return bits
 }
 
+function countedByLink(all: readonly Held[]): Map<LinkId, number> {
+  const counts = new Map<LinkId, number>()
+  for (const { from } of all) counts.set(from, (counts.get(from) ?? 0) + 1)
+  return counts
+}
+
 function isLesser(a: Held, b: Held): boolean {
   return a.place === b.place ? a.untilMs < b.untilMs : a.place === 'path'
 }
@@ -129,7 +155,7 @@ function countOf(all: readonly Held[], chunk: number): number {
 }
 
 /** A record whose chunks are all told of by others too, if the new one has a chunk that few tell of. */
-function replaceable(all: readonly Held[], record: ProviderRecord): Held | undefined {
+function leastNeeded(all: readonly Held[], record: ProviderRecord): Held | undefined {
   const chunks = Array.from({ length: 8 * MAX_BITS_BYTES }, (_, chunk) => chunk)
   const counts = chunks.map((chunk) => countOf(all, chunk))
   const isScarce = (chunk: number) => (counts[chunk] ?? 0) < SCARCE

@@ -1,4 +1,3 @@
-import { ProtocolViolation } from '../../protocol/errors.ts'
 import { bytesOfText, type Id, idBytes, joined, REGION_CHUNKS } from './id.ts'
 
 // Who holds which chunks of a region, signed, so that nobody can say it for somebody else.
@@ -80,13 +79,12 @@ export function toggledBetween(before: Uint8Array, after: Uint8Array): Run[] | u
   return runs
 }
 
-/** @throws ProtocolViolation when nothing would be left */
-export function toggle(bits: Uint8Array, runs: readonly Run[]): Uint8Array<ArrayBuffer> {
+/** @returns undefined when nothing would be left */
+export function toggle(bits: Uint8Array, runs: readonly Run[]): Uint8Array<ArrayBuffer> | undefined {
   const changed = new Uint8Array(MAX_BITS_BYTES)
   changed.set(bits)
   for (const { first, length } of runs)
     for (let i = first; i < first + length; i++) changed[i >>> 3] = (changed[i >>> 3] ?? 0) ^ (0x80 >>> (i & 7))
   const trimmed = trimmedBits(changed)
-  if (trimmed.length === 0) throw new ProtocolViolation('a record of no chunks')
-  return trimmed
+  return trimmed.length === 0 ? undefined : trimmed
 }

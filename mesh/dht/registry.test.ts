@@ -38,6 +38,10 @@ function replyOf(message: DhtMessage | undefined): Reply {
   return message.reply
 }
 
+function isCopy(message: DhtMessage): boolean {
+  return message.kind === 'query' && message.query.method === 'copy_provider'
+}
+
 function askToken(lone: LoneNode, link: LinkId, number: number): Uint8Array {
   const announcer = { provider: nodeIdOf(new Keys(number).publicKey, sha256), reach: 0, bits: Uint8Array.of(0xff) }
   const { token } = replyOf(lone.ask(link, { method: 'find_providers', route: route(KEY), announcer }))
@@ -162,7 +166,11 @@ test('a copy with a forged signature is neither kept nor handed on', () => {
 
 test('where there are enough providers, only those with scarce chunks get a token', () => {
   const { lone, link } = home()
-  for (let number = 100; number < 132; number++) announce(lone, link, number)
+  for (let number = 100; number < 132; number++) {
+    announce(lone, link, number)
+    // As much as one link is served.
+    lone.node.advance(5_000)
+  }
   const announcer = (bits: Uint8Array) => ({ provider: KEY, reach: 0, bits })
   const ask = (bits: Uint8Array) =>
     replyOf(lone.ask(link, { method: 'find_providers', route: route(KEY), announcer: announcer(bits) }))
@@ -170,6 +178,41 @@ test('where there are enough providers, only those with scarce chunks get a toke
   assert.equal(common.token, undefined)
   assert.equal(common.scarce?.[0], 0)
   assert.ok(ask(Uint8Array.of(0x00, 0x01)).token)
+})
+
+test('a delta that would leave nothing is of no use, and not the fault of who passes it on', () => {
+  const { lone, link } = home()
+  announce(lone, link, 100)
+  const { publicKey } = new Keys(100)
+  const { signature } = record(100)
+  const news = { base: 1, sequence: 2, expires: NOW_S + 2400, toggled: [{ first: 0, length: 8 }], signature }
+  const token = askToken(lone, link, 100)
+  const query = { method: 'add_provider', route: route(lone.node.dht.id), key: KEY, token, reach: 0 } as const
+  const answer = lone.ask(link, { ...query, publicKey, news })
+  assert.equal(answer?.kind === 'failure' && answer.code, FAILURE.noBase)
+  assert.equal(lone.node.dht.links.length, 1)
+})
+
+test('a record that is renewed again and again is handed on now and then', () => {
+  const { lone, link } = home()
+  const other = lone.link(nearest() === 20 ? 21 : 20)
+  const copies = () => lone.sent.filter(({ link: on, message }) => on === other && isCopy(message)).length
+  for (let sequence = 1; sequence <= 10; sequence++) {
+    const token = askToken(lone, link, 100)
+    add(lone, link, { token, publicKey: new Keys(100).publicKey, news: record(100, { sequence }) })
+  }
+  assert.equal(copies(), 1)
+  lone.node.advance(60_000)
+  const token = askToken(lone, link, 100)
+  add(lone, link, { token, publicKey: new Keys(100).publicKey, news: record(100, { sequence: 11 }) })
+  assert.equal(copies(), 2)
+})
+
+test('a search for a key that leads to another point is about the key', () => {
+  const { lone, link } = home()
+  announce(lone, link, 100)
+  const query = { method: 'find_providers', route: route(lone.node.dht.id), key: KEY } as const
+  assert.equal(replyOf(lone.ask(link, query)).providers?.length, 1)
 })
 
 test('who provides a region itself says so before anybody else', () => {

@@ -2,7 +2,7 @@ import { hasBit } from '../../protocol/wire/bitfield.ts'
 import type { LinkId } from '../peer.ts'
 import type { Core } from './core.ts'
 import { Crowds } from './crowds.ts'
-import { type Id, nodeIdOf, sharedBits } from './id.ts'
+import { ID_BITS, type Id, idNear, nodeIdOf, sharedBits } from './id.ts'
 import {
   type DirectQuery,
   FAILURE,
@@ -11,11 +11,12 @@ import {
   MAX_TOLD,
   type Reply,
   type RoutedQuery,
+  soughtKey,
   TOLD_DIGITS,
 } from './messages.ts'
 import type { Origin, Post } from './post.ts'
 import { isTimely, type ProviderRecord, recordText, toggle } from './record.ts'
-import { type Held, RecordStore } from './record-store.ts'
+import { type Held, type Offered, RecordStore } from './record-store.ts'
 import type { RoutingTable } from './table.ts'
 import { Tokens } from './tokens.ts'
 
@@ -27,8 +28,12 @@ const PATH_LIFE_MS = 10 * 60_000
 const HOT_ASKS = 3
 const HOT_MS = 60_000
 const MAX_HOT = 256
+/** A record that changes more often is kept, but not handed on. */
+const RESPREAD_MS = 40_000
+/** Checks of records of others under way; more are passed over. */
+const MAX_VERIFYING = 64
 /** How much farther than we think right others may ask us to spread records, in bits. */
-const REACH_SLACK = 2
+const REACH_SLACK = 1
 
 type FindProviders = Extract<RoutedQuery, { method: 'find_providers' }>
 type AddProvider = Extract<RoutedQuery, { method: 'add_provider' }>
@@ -48,6 +53,7 @@ export class Registry {
   readonly own = new Map<Id, ProviderRecord>()
   #asked = new Map<Id, number>()
   #askedSinceMs: number
+  #verifying = 0
 
   constructor(core: Core, post: Post, table: RoutingTable) {
     this.#core = core
@@ -67,9 +73,14 @@ export class Registry {
     return Math.max(0, Math.round(Math.log2(this.#table.population / REPLICAS)))
   }
 
-  /** Records at hand: those with the chunk first, then the newest. */
+  /** Anywhere among the nodes that keep records of a key. */
+  pointNear(key: Id): Id {
+    return idNear(key, Math.min(ID_BITS, this.reach), this.#core.options.randomBytes)
+  }
+
+  /** Records at hand: those with the chunk first. */
   answer(key: Id, chunk: number | undefined): ProviderRecord[] {
-    const records = this.#store.of(key, this.#core.nowMs).map(({ record }) => record)
+    const records = [...mixed(this.#store.of(key, this.#core.nowMs))].map(({ record }) => record)
     const own = this.own.get(key)
     if (own !== undefined && isTimely(own, this.#core.wallS)) records.unshift(own)
     if (chunk !== undefined) records.sort((a, b) => Number(hasBit(b.bits, chunk)) - Number(hasBit(a.bits, chunk)))
@@ -78,9 +89,9 @@ export class Registry {
 
   /** @param isLast nobody is closer @returns whether the query is to be passed on */
   onFind(query: FindProviders, origin: Origin, isLast: boolean): Step {
-    const key = query.route.target
+    const key = soughtKey(query)
     const { announcer } = query
-    if (announcer !== undefined) return this.#onAnnouncer(key, announcer, origin, isLast)
+    if (announcer !== undefined) return this.#onAnnouncer(key, announcer, origin, isLast && query.key === undefined)
     const providers = this.answer(key, query.chunk)
     if (providers.length === 0 && !isLast) return 'passOn'
     this.#post.reply(origin, { hops: 0, at: this.#core.id, providers })
@@ -122,7 +133,7 @@ export class Registry {
   /** An answer that is passed back through here. */
   onPassedBack(query: RoutedQuery, { providers, scarce }: Reply, from: LinkId): void {
     if (query.method !== 'find_providers') return
-    const key = query.route.target
+    const key = soughtKey(query)
     if (scarce !== undefined && query.announcer !== undefined) this.#crowds.heard(key, scarce, from)
     if (providers === undefined || (this.#asked.get(key) ?? 0) < HOT_ASKS) return
     for (const record of providers) {
@@ -153,20 +164,29 @@ export class Registry {
   }
 
   /** Verifies and stores. `then` hears whether it was new here. */
-  #keep(key: Id, held: Omit<Held, 'untilMs'>, then: (isNew: boolean) => void = () => undefined): void {
+  #keep(key: Id, held: Offered, then: (isNew: boolean) => void = () => undefined): void {
     const { record, place } = held
     const { wallS } = this.#core
     if (held.provider === this.#core.id || !isTimely(record, wallS)) return
-    if (!this.#store.wouldKeep(key, held, this.#core.nowMs)) return
+    if (this.#verifying >= MAX_VERIFYING || !this.#store.wouldKeep(key, held, this.#core.nowMs)) return
     const known = this.#store.get(key, held.provider)
     const isSame = known !== undefined && known.record.sequence === record.sequence
     const signed = { publicKey: record.publicKey, bytes: recordText(key, record), signature: record.signature }
+    this.#verifying++
     this.#core.verify(signed, (good) => {
+      this.#verifying--
       if (!good) return
+      const { nowMs } = this.#core
       const leftMs = (record.expires - wallS) * 1000
-      const untilMs = this.#core.nowMs + (place === 'path' ? Math.min(PATH_LIFE_MS, leftMs) : leftMs)
-      const isKept = this.#store.put(key, { ...held, untilMs }, this.#core.nowMs)
-      then(isKept && (!isSame || known.place !== place))
+      const untilMs = nowMs + (place === 'path' ? Math.min(PATH_LIFE_MS, leftMs) : leftMs)
+      const lastMs = known?.spreadMs ?? Number.NEGATIVE_INFINITY
+      const spreads = place === 'home' && (!isSame || known.place !== place) && nowMs - lastMs >= RESPREAD_MS
+      const isKept = this.#store.put(
+        key,
+        { ...held, untilMs, sinceMs: known?.sinceMs ?? nowMs, spreadMs: spreads ? nowMs : lastMs },
+        nowMs,
+      )
+      then(isKept && spreads)
     })
   }
 
@@ -174,7 +194,11 @@ export class Registry {
   #spread(key: Id, record: ProviderRecord, reach: number, told: readonly string[], from: LinkId): void {
     if (told.length >= MAX_TOLD) return
     const next = [...this.#table.contacts].filter(
-      ({ link, id }) => link !== from && sharedBits(id, key) >= reach && !told.includes(headOf(id)),
+      ({ link, id, copying }) =>
+        link !== from &&
+        sharedBits(id, key) >= reach &&
+        !told.includes(headOf(id)) &&
+        copying.take(1, this.#core.nowMs),
     )
     const all = [...new Set([...told, headOf(this.#core.id), ...next.map(({ id }) => headOf(id))])].slice(-MAX_TOLD)
     const links = next.map(({ link }) => link)
@@ -200,6 +224,24 @@ function headOf(id: Id): string {
   return id.slice(0, TOLD_DIGITS)
 }
 
+/** One that has been known for long, and one of the newest of each link, in turn: neither makes the others go unseen. */
+function mixed(all: readonly Held[]): Set<Held> {
+  const newest = inTurn(all)
+  const oldest = [...all].sort((a, b) => a.sinceMs - b.sinceMs)
+  return new Set(newest.flatMap((held, i) => [oldest[i] ?? held, held]))
+}
+
+/** The first of each link, then the second of each and so on: who brings many does not hide what others bring. */
+function inTurn(all: readonly Held[]): Held[] {
+  const brought = new Map<LinkId, number>()
+  const ranked = all.map((held) => {
+    const rank = brought.get(held.from) ?? 0
+    brought.set(held.from, rank + 1)
+    return { held, rank }
+  })
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ held }) => held)
+}
+
 function overlaps(a: Uint8Array, b: Uint8Array): boolean {
   return b.some((byte, i) => (byte & (a[i] ?? 0)) !== 0)
 }
@@ -212,5 +254,5 @@ function patched(
   if (base === undefined || base.record.sequence !== news.base) return undefined
   const { sequence, expires, signature } = news
   const bits = toggle(base.record.bits, news.toggled)
-  return { publicKey: base.record.publicKey, sequence, expires, bits, signature }
+  return bits && { publicKey: base.record.publicKey, sequence, expires, bits, signature }
 }

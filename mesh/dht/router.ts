@@ -1,7 +1,7 @@
 import type { Core } from './core.ts'
 import type { Dials } from './dials.ts'
 import type { Keeper } from './keeper.ts'
-import { FAILURE, type RoutedQuery } from './messages.ts'
+import { FAILURE, type RoutedQuery, soughtKey } from './messages.ts'
 import type { Origin, Post } from './post.ts'
 import type { Registry } from './registry.ts'
 import type { SeenSearches } from './seen.ts'
@@ -34,14 +34,14 @@ export class Router {
 
   onQuery(query: RoutedQuery, origin: FromLink): void {
     const { core, post, registry, seen } = this.#parts
-    const { search, target, hops } = query.route
+    const { search, hops } = query.route
     const visit = seen.note(search, core.nowMs)
     if (visit.count > MAX_VISITS) {
       post.fail(origin, FAILURE.seen, hops)
       return
     }
     visit.links.push(origin.link)
-    if (query.method === 'find_providers') registry.countAsk(target)
+    if (query.method === 'find_providers') registry.countAsk(soughtKey(query))
     if (this.#serve(query, origin, false) === 'done') return
     const passed = post.dispatch(query, origin, { tried: visit.links, closerThan: core.id })
     if (passed === 'busy') post.fail(origin, FAILURE.busy, hops)

@@ -60,12 +60,13 @@ export class Searches {
     this.#searches.set(number, search)
     this.#tell(search, this.#registry.answer(key, chunk), { hops: 0 })
     search.errand = this.#paths.start({
-      target: key,
+      // Who has made ids that lie next to the key has them nowhere else.
+      aim: (way) => (way >= WIDTH && way % 2 === 0 ? this.#registry.pointNear(key) : key),
       width: WIDTH,
       most: MOST,
       hops: HOPS,
       hedgeMs: HEDGE_MS,
-      query: (route) => ({ method: 'find_providers', route, chunk }),
+      query: (route) => ({ method: 'find_providers', route, ...(route.target !== key && { key }), chunk }),
       onReply: ({ providers, hops }, judge, via) => {
         this.#verifyAll(key, providers ?? [], (good) => judge(this.#tell(search, good, { hops, via })))
       },

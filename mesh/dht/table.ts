@@ -12,6 +12,9 @@ export interface Contact extends Point {
   population: number | undefined
   /** What we may send on this link, so that its other end bears it. */
   readonly sending: Allowance
+  readonly copying: Allowance
+  /** Queries sent that nothing has come back for yet, however late it comes. */
+  owed: number
   /** Queries sent that somebody was to answer, and how many came back; both fade. */
   asked: number
   answered: number

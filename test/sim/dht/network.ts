@@ -1,5 +1,6 @@
 import type { DhtEffect, DialId } from '../../../mesh/dht/io.ts'
 import { EventQueue } from './event-queue.ts'
+import type { Harm } from './harm.ts'
 import { Latency } from './latency.ts'
 import { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
@@ -22,8 +23,12 @@ export class Network implements World {
   readonly #numbers = new Map<SimNode, number>()
   readonly #make: (network: Network) => SimNode
   readonly #padding: string
+  readonly #harm: Harm
+  /** While the network is cut in two. */
+  #isHere: ((node: SimNode) => boolean) | undefined
 
-  constructor(scenario: Scenario, make: (network: Network) => SimNode) {
+  constructor(scenario: Scenario, make: (network: Network) => SimNode, harm: Harm) {
+    this.#harm = harm
     this.scenario = scenario
     this.random = new Random(scenario.seed)
     this.#latency = new Latency(this.random, scenario.medianRttMs)
@@ -75,7 +80,28 @@ export class Network implements World {
     if (number !== undefined) delete this.#nodes[number]
   }
 
+  /** Cuts the network in two: nothing goes from one part to the other, and links between them time out. */
+  cut(isHere: (node: SimNode) => boolean): void {
+    this.#isHere = isHere
+    const [least, most] = this.scenario.timeoutS
+    for (const node of this.alive)
+      for (const link of node.links.values())
+        if (this.#areApart(node, link.to))
+          this.after(1000 * (least + (most - least) * this.random.next()), () => {
+            if (node.links.delete(link.id)) node.handle({ kind: 'linkClosed', link: link.id })
+          })
+  }
+
+  mend(): void {
+    this.#isHere = undefined
+  }
+
+  #areApart(a: SimNode, b: SimNode): boolean {
+    return this.#isHere !== undefined && this.#isHere(a) !== this.#isHere(b)
+  }
+
   carry(from: SimNode, link: SimLink, bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#areApart(from, link.to)) return
     const { processingMs } = this.scenario
     const arrivalMs = this.nowMs + this.#oneWayMs(from, link.to) + processingMs
     link.lastArrivalMs = Math.max(arrivalMs, link.lastArrivalMs)
@@ -96,7 +122,8 @@ export class Network implements World {
     const fails = peer === undefined || this.random.next() < this.scenario.dialFailures
     const ms = peer === undefined ? 0 : this.scenario.handshakeRtts * this.rttMs(node, peer)
     this.after(ms, () => {
-      if (!fails && peer.isAlive && node.isAlive) this.connect(node, peer, { dial, peerDial: other.dial })
+      if (!fails && peer.isAlive && node.isAlive && !this.#areApart(node, peer))
+        this.connect(node, peer, { dial, peerDial: other.dial })
       else {
         node.handle({ kind: 'dialFailed', dial })
         peer?.handle({ kind: 'dialFailed', dial: other.dial })
@@ -110,7 +137,7 @@ export class Network implements World {
         const peer = this.random.pick(this.alive)
         if (peer === node) continue
         this.after(this.scenario.handshakeRtts * this.rttMs(node, peer), () => {
-          if (node.isAlive && peer.isAlive) this.connect(node, peer)
+          if (node.isAlive && peer.isAlive && !this.#areApart(node, peer)) this.connect(node, peer)
         })
       }
     })
@@ -126,7 +153,8 @@ export class Network implements World {
     b.handle({ kind: 'linkOpened', link: bId, channelBinding, ...(peerDial !== undefined && { dial: peerDial }) })
   }
 
-  hangUp(node: SimNode, link: SimLink): void {
+  hangUp(node: SimNode, link: SimLink, reason: string): void {
+    this.#harm.released(node, link, reason)
     node.links.delete(link.id)
     // What was sent before arrives before.
     const atMs = Math.max(link.lastArrivalMs, this.nowMs + this.#oneWayMs(node, link.to))

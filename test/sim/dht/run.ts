@@ -1,7 +1,9 @@
 import { regionKey } from '../../../mesh/dht/id.ts'
+import { ATTACKERS } from './attacks/attacks.ts'
+import { type Damage, Harm } from './harm.ts'
 import { HostileNode } from './hostile-node.ts'
 import { Network } from './network.ts'
-import type { Scenario } from './scenario.ts'
+import type { Hostility, Scenario } from './scenario.ts'
 import { Searching } from './searching.ts'
 import { SimNode, sha256, swarmHash } from './sim-node.ts'
 import { mean, percentile } from './statistics.ts'
@@ -31,6 +33,7 @@ export interface Result {
   readonly population: number
   /** Of memory, with what the simulator needs for a node; undefined when garbage cannot be collected. */
   readonly stateBytes: number | undefined
+  readonly damage: Damage
 }
 
 type Found = Pick<
@@ -53,6 +56,9 @@ const EVERYTHING = new Uint8Array(8).fill(0xff)
 const END_MS = 11_000
 /** Honest nodes that are there before any hostile one. */
 const FOUNDERS = 10
+/** Attacks on one key: everybody searches for it. */
+const ON_ONE_KEY: ReadonlySet<Hostility['kind']> = new Set(['eclipse', 'sybil', 'forge'])
+const MINUTE_MS = 60_000
 
 /** One network, from its first node to its last measurement. */
 class Run {
@@ -60,6 +66,7 @@ class Run {
   readonly #network: Network
   readonly #swarms: Swarms
   readonly #searching: Searching
+  readonly #harm = new Harm()
   /** Sent by honest nodes that have left. */
   #leftSent = 0
   #leftBytes = 0
@@ -70,15 +77,18 @@ class Run {
     this.#swarms = new Swarms(scenario)
     const friends: Uint8Array[] = []
     const victim = regionKey(swarmHash(this.#victim), 0, sha256)
-    this.#network = new Network(scenario, (network) => {
-      const { hostile, links } = scenario
-      const options = { place: network.place(), links }
-      const isHostile = network.alive.length >= FOUNDERS && network.random.next() < hostile.share
-      return isHostile
-        ? new HostileNode(network, network.random, { ...options, hostility: hostile, victim, friends })
-        : new SimNode(network, network.random, options)
-    })
-    this.#searching = new Searching(this.#network, this.#swarms)
+    this.#network = new Network(
+      scenario,
+      (network) => {
+        const { hostile, links } = scenario
+        const options = { place: network.place(), links }
+        const isHostile = network.alive.length >= FOUNDERS && network.random.next() < hostile.share
+        if (!isHostile || hostile.kind === 'none') return new SimNode(network, network.random, options)
+        return new ATTACKERS[hostile.kind](network, network.random, { ...options, hostility: hostile, victim, friends })
+      },
+      this.#harm,
+    )
+    this.#searching = new Searching(this.#network, this.#swarms, this.#harm)
   }
 
   run(): Result {
@@ -90,6 +100,8 @@ class Run {
     queue.runUntil(startMs)
     this.#measures = true
     const before = this.#sent()
+    for (let ms = 0; ms <= 1000 * measureS; ms += MINUTE_MS)
+      queue.at(startMs + ms, () => this.#harm.sample(this.#honest))
     queue.runUntil(startMs + 1000 * measureS)
     this.#measures = false
     const after = this.#sent()
@@ -107,6 +119,7 @@ class Run {
         0.5,
       ),
       stateBytes: usedBytes === undefined ? undefined : (usedBytes - (emptyBytes ?? 0)) / nodes,
+      damage: this.#harm.damage(this.#honest),
     }
   }
 
@@ -131,6 +144,7 @@ class Run {
     const { random } = this.#network
     const node = this.#network.join()
     node.swarm = this.#swarms.pick(random)
+    this.#harm.joined(node)
     this.#leaveLater(node)
     if (node instanceof HostileNode) return
     this.#network.after(PROVIDING_MS * (0.5 + random.next()), () => this.#provide(node))
@@ -158,6 +172,7 @@ class Run {
 
   #provide(node: SimNode): void {
     if (!node.isAlive) return
+    this.#harm.provides(node, EVERYTHING)
     node.handle({ kind: 'provide', infoHash: swarmHash(node.swarm), region: 0, bits: EVERYTHING })
     this.#swarms.add(node.swarm, node.dht.id, this.#network.nowMs)
   }
@@ -168,7 +183,7 @@ class Run {
     if (searchesPerMin === 0) return
     this.#network.after(random.exponential(60_000 / searchesPerMin), () => {
       if (!node.isAlive) return
-      const swarm = hostile.kind === 'eclipse' ? this.#victim : random.below(this.#swarms.count)
+      const swarm = ON_ONE_KEY.has(hostile.kind) ? this.#victim : random.below(this.#swarms.count)
       this.#searching.start(node, swarm, { counts: this.#measures, connects: random.next() < connects })
       this.#searchLater(node)
     })

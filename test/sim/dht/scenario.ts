@@ -39,15 +39,22 @@ export interface Scenario {
 
 export interface Hostility {
   readonly share: number
-  /**
-   * silent: passes nothing on.
-   * poison: says that it knows whom nobody knows, and answers everything at once, with nodes that do not exist and its friends.
-   * eclipse: does that to one key, with node ids close to it, and is a good node otherwise.
-   * flood: sends ten messages a second on each link.
-   */
-  readonly kind: 'none' | 'silent' | 'poison' | 'eclipse' | 'flood'
-  /** eclipse: bits of the key that the ids of hostile nodes were made to share, by trying. */
+  /** See `attacks/`. */
+  readonly kind:
+    | 'none'
+    | 'silent'
+    | 'poison'
+    | 'eclipse'
+    | 'discourage'
+    | 'forge'
+    | 'flood'
+    | 'sybil'
+    | 'impersonate'
+    | 'garble'
+  /** Bits of the victim's key that the ids of hostile nodes were made to share, by trying. */
   readonly groundBits?: number
+  /** Messages of a flood on each link. */
+  readonly perSecond?: number
 }
 
 export type ScenarioChange = Partial<Scenario> & { readonly name: string }

@@ -1,5 +1,6 @@
 import type { Id } from '../../../mesh/dht/id.ts'
 import type { ChunkIndex } from '../../../protocol/units.ts'
+import type { Harm } from './harm.ts'
 import type { Network } from './network.ts'
 import { type SimNode, swarmHash, type Told } from './sim-node.ts'
 import type { Swarms } from './swarms.ts'
@@ -32,11 +33,13 @@ export class Searching {
   readonly #swarms: Swarms
   readonly #open = new Map<number, Search>()
   readonly #connecting = new Map<number, Search>()
+  readonly #harm: Harm
   #lastSearch = 0
 
-  constructor(network: Network, swarms: Swarms) {
+  constructor(network: Network, swarms: Swarms, harm: Harm) {
     this.#network = network
     this.#swarms = swarms
+    this.#harm = harm
     network.listener = (effect) => this.#onTold(effect)
   }
 
@@ -65,6 +68,7 @@ export class Searching {
       return
     }
     const { startedMs, swarm } = search
+    this.#harm.found(swarm, effect.providers)
     const there = effect.providers.find(({ id }) => this.#swarms.provides(swarm, id))
     for (const { id } of effect.providers)
       if (!this.#swarms.provides(swarm, id)) this.#tryInVain(effect.search, search, id)

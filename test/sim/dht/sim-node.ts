@@ -27,7 +27,7 @@ export interface World {
   describe(node: SimNode, effect: Extract<DhtEffect, { kind: 'makeOffer' | 'makeAnswer' }>): void
   accept(node: SimNode, effect: Extract<DhtEffect, { kind: 'accept' }>): void
   bootstrap(node: SimNode): void
-  hangUp(node: SimNode, link: SimLink): void
+  hangUp(node: SimNode, link: SimLink, reason: string): void
   onTold(effect: Told): void
 }
 
@@ -106,7 +106,7 @@ export class SimNode {
       }
       case 'releaseLink': {
         const link = this.links.get(effect.link)
-        if (link !== undefined) this.#world.hangUp(this, link)
+        if (link !== undefined) this.#world.hangUp(this, link, effect.reason)
         return undefined
       }
       case 'sign':

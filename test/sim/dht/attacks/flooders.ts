@@ -1,0 +1,48 @@
+import { ID_BITS } from '../../../../mesh/dht/id.ts'
+import type { Query, SearchId, Tx } from '../../../../mesh/dht/messages.ts'
+import { toHex } from '../../../../protocol/hex.ts'
+import { HostileNode, type HostileOptions } from '../hostile-node.ts'
+import type { Random } from '../random.ts'
+import type { World } from '../sim-node.ts'
+
+// Nodes that ask and store too much.
+
+/** Searches, stores and offers to random ids, on all links. */
+export class Flooder extends HostileNode {
+  constructor(world: World, random: Random, options: HostileOptions) {
+    super(world, random, options)
+    const { perSecond = 1 } = this.hostility
+    this.every(1000 / perSecond, () => {
+      for (const link of this.links.values()) this.say(link, this.#nonsense(), toHex(this.random.bytes(2)) as Tx)
+    })
+  }
+
+  #nonsense(): Query {
+    const search = toHex(this.random.bytes(8)) as SearchId
+    const target = this.anyId()
+    const route = { target, search, hops: 24, careful: false }
+    const record = this.friendsRecord(target)
+    const { publicKey } = record
+    const token = record.signature.slice(0, 8)
+    return this.random.pick<Query>([
+      { method: 'find_providers', route },
+      { method: 'signal', route, from: this.anyId(), match: ID_BITS, offer: 'x'.repeat(4000) },
+      { method: 'add_provider', route, key: target, token, reach: 0, publicKey, news: record },
+      { method: 'copy_provider', key: this.dht.id, reach: 0, record: this.friendsRecord(this.dht.id), told: [] },
+    ])
+  }
+}
+
+/** Says of one key that ever new nodes provide it, all of them made up. */
+export class Sybil extends HostileNode {
+  constructor(world: World, random: Random, options: HostileOptions) {
+    super(world, random, options)
+    const { perSecond = 1 } = this.hostility
+    this.every(1000 / perSecond, () => {
+      for (const link of this.links.values()) {
+        const record = this.recordOf(this.victim, this.random.bytes(32), { expires: this.nowS + 3590 })
+        this.say(link, { method: 'copy_provider', key: this.victim, reach: 0, record, told: [] })
+      }
+    })
+  }
+}
