@@ -65,8 +65,7 @@ interface Outcome {
 }
 
 async function run({ client, visitors, staggerMs }: Crowd, site: Site, control: Control): Promise<Outcome> {
-  let outcome: Outcome | undefined
-  await Cleanup.around(async (cleanup) => {
+  return await Cleanup.around(async (cleanup) => {
     const server = cleanup.add(await site.serve(client === 'tributary'), (running) => running.close())
     const isTorrent = client === 'webtorrent' || client === 'webtorrent-tuned'
     if (isTorrent) await prepareTorrent(client, site, server)
@@ -90,7 +89,7 @@ async function run({ client, visitors, staggerMs }: Crowd, site: Site, control: 
     )
     for (const { bytes } of downloads) if (bytes !== size) throw new Error(`${client}: got ${bytes} of ${size} bytes`)
     const counted = client === 'tributary' ? await countedBy(browsers) : []
-    outcome = {
+    return {
       downloads,
       fromPeers: sumOf(counted, ({ peers }) => peers),
       connected: counted.map(({ connected }) => connected),
@@ -98,8 +97,6 @@ async function run({ client, visitors, staggerMs }: Crowd, site: Site, control: 
       processorSeconds: sumOf(browsers, ({ seconds }) => seconds) - secondsBefore,
     }
   })
-  if (!outcome) throw new Error('the run has no outcome')
-  return outcome
 }
 
 async function prepareTorrent(client: CrowdClient, site: Site, server: RunningServer): Promise<void> {

@@ -8,11 +8,11 @@ export class Cleanup {
   }
 
   /** Runs `work` and puts away what it added; also when the bench is told to stop meanwhile. */
-  static async around(work: (cleanup: Cleanup) => Promise<void>): Promise<void> {
+  static async around<T>(work: (cleanup: Cleanup) => Promise<T>): Promise<T> {
     const cleanup = new Cleanup()
     open.add(cleanup)
     try {
-      await work(cleanup)
+      return await work(cleanup)
     } finally {
       open.delete(cleanup)
       await cleanup.#putAway()

@@ -16,6 +16,27 @@ export interface DownloadOptions {
   readonly oneBuffer?: boolean
 }
 
+export interface WatchOptions {
+  readonly url: string
+  /** Playback rate. */
+  readonly rate: number
+  /** How long it plays before it jumps. */
+  readonly playMs: number
+  /** Where it jumps to, as a part of the film. */
+  readonly seekTo: number
+}
+
+/** What a viewer of a film met with. */
+export interface Viewing {
+  /** From setting `src` to the first frame on the screen. */
+  readonly firstFrameMs: number
+  /** Times that the element said it had run dry (`waiting`) while it played, and for how long in all. */
+  readonly stalls: number
+  readonly stalledMs: number
+  /** From the jump to the first frame of the new place. */
+  readonly seekMs: number
+}
+
 /** Bytes by where they came from, since the page's first visit, and the peers that it is connected to. */
 export interface WorkerBytes {
   readonly connected: number
@@ -28,6 +49,8 @@ export interface PageCommands {
   /** Resolves when the page's worker, if it has one, controls it. */
   ready(): Promise<void>
   download(options: DownloadOptions): Promise<Download>
+  /** Plays a film, jumps, and takes it away when the new place shows. */
+  watch(options: WatchOptions): Promise<Viewing>
   /** What our worker has counted. */
   workerBytes(): Promise<WorkerBytes>
   /** Bytes that rest in the site's storage, as the browser estimates them. */

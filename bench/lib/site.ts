@@ -1,5 +1,5 @@
 import { createCipheriv } from 'node:crypto'
-import { link, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { copyFile, link, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,6 +37,11 @@ export class Site {
       for (const name of others) await link(join(site.dir, first), join(site.dir, name))
     }
     return site
+  }
+
+  /** Puts a file that exists into the folder. */
+  async add(name: string, path: string): Promise<void> {
+    await copyFile(path, join(this.dir, name))
   }
 
   /**

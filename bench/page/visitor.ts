@@ -1,4 +1,5 @@
 import type { Download, DownloadOptions, PageCommands } from '../lib/commands.ts'
+import { watch } from './watch.ts'
 
 declare global {
   /** There when the browser runs with --js-flags=--expose-gc. */
@@ -18,6 +19,7 @@ export const visitor: PageCommands = {
     else if (document.querySelector('script[src*="tributary.js"]')) await ourWorker()
   },
   download,
+  watch,
   async workerBytes() {
     if (!window.tributary) throw new Error('this page has no worker of ours')
     const { bytes, peers } = await window.tributary.stats()
