@@ -4,6 +4,7 @@ import { encodeLoading, LOADING_EXTENSION } from '../protocol/wire/loading.ts'
 import type { Availability } from './availability.ts'
 import type { Choker } from './choker.ts'
 import type { Downloader } from './downloader.ts'
+import type { Guests } from './guests.ts'
 import type { HashServer } from './hash-server.ts'
 import type { Holdings } from './holdings.ts'
 import type { Loading } from './loading.ts'
@@ -21,6 +22,7 @@ export interface ConversationOptions {
   readonly hashServer: HashServer
   /** Peers, or what they hold, changed. */
   readonly onStatus: () => void
+  readonly guests: Guests
   /** Closes a connection. */
   readonly end: (peer: Peer, reason: string, nowMs: number) => void
 }
@@ -76,6 +78,10 @@ export class Conversation {
         break
       case 'extensions':
         if (holdings.sharing && loading.own.length > 0) this.#sayLoading(peer)
+        this.#parts.guests.onExtensions(peer)
+        break
+      case 'extended':
+        this.#parts.guests.onMessage(peer, event.extension, event.payload)
         break
       case 'loading':
         if (loading.heard(peer.link, event.chunks, nowMs)) this.#parts.onStatus()

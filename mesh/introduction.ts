@@ -11,13 +11,21 @@ const CLIENT = 'Tributary'
 export const LOADING_ID = 1
 /** Likewise, that they have lost a chunk. */
 export const DONT_HAVE_ID = 2
+/** Id of the first extension that is not the swarm's own; the others follow. */
+export const FIRST_GUEST_ID = 3
 
-/**
- * What we say first to a peer that has greeted us.
- * @param own what we hold, in wire order
- * @param provesBlocks whether we answer hash requests
- */
-export function introduction({ fast, extended }: Handshake, own: Uint8Array, provesBlocks: boolean): Sendable[] {
+/** What we say about ourselves. */
+export interface Introduced {
+  /** What we hold, in wire order. */
+  readonly own: Uint8Array
+  /** Whether we answer hash requests. */
+  readonly provesBlocks: boolean
+  /** Extensions that somebody else speaks on the swarm's links. */
+  readonly guests: readonly string[]
+}
+
+/** What we say first to a peer that has greeted us. */
+export function introduction({ fast, extended }: Handshake, { own, provesBlocks, guests }: Introduced): Sendable[] {
   const messages: Sendable[] = []
   // BEP 3 and 6: the bitfield or its short form comes first, and nothing at all is a form of "none" without BEP 6.
   if (own.some((byte) => byte !== 0)) messages.push({ kind: 'bitfield', bits: own })
@@ -27,6 +35,7 @@ export function introduction({ fast, extended }: Handshake, own: Uint8Array, pro
     messages: new Map([
       [LOADING_EXTENSION, LOADING_ID],
       [DONT_HAVE_EXTENSION, DONT_HAVE_ID],
+      ...guests.map((name, i) => [name, FIRST_GUEST_ID + i] as const),
     ]),
     client: CLIENT,
     queueLength: UPLOAD_QUEUE,

@@ -4,6 +4,9 @@ import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
 import type { Clock } from './clock.ts'
 import { fileOfChunk } from './file-of-chunk.ts'
+import { Entrance } from './overlay/entrance.ts'
+import { Overlay, type OverlayOptions } from './overlay/overlay.ts'
+import { Seeker } from './overlay/seeker.ts'
 import { Signalling, type SignallingPhase } from './signalling.ts'
 import { type Digest, type ReadChunk, SwarmDriver, type VerifyChunk } from './swarm-driver.ts'
 import { SwarmTrees, type TreeHashes } from './swarm-trees.ts'
@@ -80,6 +83,10 @@ export class MeshNode {
   readonly #members = new Map<InfoHash, Member>()
   readonly #budget: UploadBudget
   #sharing: boolean
+  #overlay: Overlay | undefined
+  #seeker: Seeker | undefined
+  #entrance: Entrance | undefined
+  #isClosed = false
 
   constructor(options: MeshNodeOptions) {
     this.#options = options
@@ -105,18 +112,14 @@ export class MeshNode {
       announce.length === 0
         ? undefined
         : new Signalling({
+            ...this.#meeting(announce, transport),
             infoHash,
-            peerId: this.peerId,
-            announce,
-            clock: this.#options.clock,
-            pool: this.#pool,
-            transport,
             driver,
-            newOfferId: () => toHex(this.#options.randomBytes(20)) as OfferId,
             onChange: () => this.#report(infoHash, onStatus),
           })
     const member = { driver, signalling }
     this.#members.set(infoHash, member)
+    this.#overlay?.enter(infoHash, () => driver.swarm.advertised)
     return statusOf(member)
   }
 
@@ -135,6 +138,44 @@ export class MeshNode {
     this.#members.delete(infoHash)
     member?.signalling?.close()
     member?.driver.close()
+    this.#overlay?.leave(infoHash)
+  }
+
+  /** Takes part in the DHT, over the links of the swarms that are joined from now on and links of its own. */
+  openOverlay(options: Omit<OverlayOptions, 'clock' | 'randomBytes'>): Overlay {
+    const { clock, randomBytes } = this.#options
+    const overlay = new Overlay(
+      { ...options, clock, randomBytes },
+      {
+        peerId: this.peerId,
+        random: () => this.#random(),
+        swarmOf: (infoHash) => this.swarm(infoHash),
+        onLonely: () => this.#entrance?.seek(),
+        onLinked: (links) => this.#entrance?.linked(links),
+      },
+    )
+    if (this.#isClosed) overlay.close()
+    this.#overlay = overlay
+    this.#seeker = new Seeker(overlay, clock)
+    this.#entrance = new Entrance(overlay, (announce) => this.#meeting(announce, options.transport))
+    return overlay
+  }
+
+  /** Lets newcomers to the DHT find us, and us find others, by a tracker. @param announce as in SwarmMembership */
+  light(announce: readonly string[]): void {
+    if (!this.#isClosed) this.#entrance?.light(announce)
+  }
+
+  /** Finds others by peers that take offers themselves. @param urls of their WebSockets */
+  visit(urls: readonly string[]): void {
+    this.#entrance?.visit(urls)
+  }
+
+  /** Looks in the DHT for holders of a chunk and connects. @returns whether a peer would give it now */
+  async seek(infoHash: InfoHash, chunk: ChunkIndex): Promise<boolean> {
+    const driver = this.swarm(infoHash)
+    if (driver === undefined || this.#seeker === undefined) return false
+    return await this.#seeker.seek(infoHash, chunk, driver)
   }
 
   setSharing(sharing: boolean): void {
@@ -153,13 +194,17 @@ export class MeshNode {
   }
 
   close(): void {
+    this.#isClosed = true
     for (const infoHash of [...this.#members.keys()]) this.leave(infoHash)
+    this.#entrance?.close()
+    this.#overlay?.close()
     this.#pool.close()
   }
 
   #driverFor(membership: SwarmMembership, onStatus: () => void): SwarmDriver {
     const { infoHash, chunkCount, files, read, verify, proofs, onBan } = membership
     const { clock, maxPeers, uploadSlots } = this.#options
+    const overlay = this.#overlay
     return new SwarmDriver({
       infoHash,
       peerId: this.peerId,
@@ -177,7 +222,18 @@ export class MeshNode {
       verify,
       onStatus,
       ...(onBan && { onBan }),
+      ...(overlay && {
+        extensions: overlay.extensionsFor(infoHash),
+        onHoldings: () => overlay.changed(infoHash),
+      }),
     })
+  }
+
+  /** What it takes to meet peers by a tracker. */
+  #meeting(announce: readonly string[], transport: Transport) {
+    const { clock, randomBytes } = this.#options
+    const newOfferId = () => toHex(randomBytes(20)) as OfferId
+    return { peerId: this.peerId, announce, clock, pool: this.#pool, transport, newOfferId }
   }
 
   #report(infoHash: InfoHash, onStatus: (status: MeshStatus) => void): void {

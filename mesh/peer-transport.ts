@@ -1,3 +1,4 @@
+import { channelOf } from './channel.ts'
 import type { Clock } from './clock.ts'
 import type { Link, LinkEvents, Negotiation, Offer, Transport } from './transport.ts'
 
@@ -30,12 +31,17 @@ export function peerTransport(create: CreatePeer, clock: Clock): Transport {
   return {
     offer: async () => {
       const peer = create({ initiator: true })
-      const negotiation = await negotiate(peer, clock)
-      return { ...negotiation, accept: (sdp) => quietly(() => peer.signal({ type: 'answer', sdp })) } satisfies Offer
+      const remote: Remote = {}
+      const negotiation = await negotiate(peer, clock, remote)
+      const accept = (sdp: string) => {
+        remote.sdp = sdp
+        quietly(() => peer.signal({ type: 'answer', sdp }))
+      }
+      return { ...negotiation, accept } satisfies Offer
     },
     answer: async (sdp) => {
       const peer = create({ initiator: false })
-      const negotiation = negotiate(peer, clock)
+      const negotiation = negotiate(peer, clock, { sdp })
       quietly(() => peer.signal({ type: 'offer', sdp }))
       return await negotiation
     },
@@ -49,13 +55,19 @@ function quietly(act: () => void): void {
   } catch {}
 }
 
-async function negotiate(peer: StreamPeer, clock: Clock): Promise<Negotiation> {
+/** What the other side says about itself, once it has. */
+interface Remote {
+  sdp?: string
+}
+
+async function negotiate(peer: StreamPeer, clock: Clock, remote: Remote): Promise<Negotiation> {
+  let local = ''
   let isOpen = false
   const opened = new Promise<Link>((resolve, reject) => {
     // Data can arrive in the task after `connect`: the link takes over the listeners before that.
     peer.on('connect', () => {
       isOpen = true
-      resolve(new PeerLink(peer))
+      resolve(new PeerLink(peer, channelOf(local, remote.sdp ?? '')))
     })
     peer.on('error', () => reject(new Error('the connection failed')))
     peer.on('close', () => reject(new Error('the connection was closed')))
@@ -67,7 +79,9 @@ async function negotiate(peer: StreamPeer, clock: Clock): Promise<Negotiation> {
   const described = new Promise<string>((resolve) => {
     peer.on('signal', (description) => {
       const sdp = sdpOf(description)
-      if (sdp !== undefined) resolve(sdp)
+      if (sdp === undefined) return
+      local = sdp
+      resolve(sdp)
     })
   })
   const cancelDeadline = clock.after(DESCRIPTION_MS, abandon)
@@ -85,14 +99,16 @@ function sdpOf(description: unknown): string | undefined {
 }
 
 class PeerLink implements Link {
+  readonly channel: string | undefined
   readonly #peer: StreamPeer
   #events: LinkEvents | undefined
   /** What came before anybody listened. */
   readonly #early: Uint8Array[] = []
   #closed = false
 
-  constructor(peer: StreamPeer) {
+  constructor(peer: StreamPeer, channel: string | undefined) {
     this.#peer = peer
+    this.channel = channel
     peer.on('data', (value) => {
       if (!(value instanceof Uint8Array) || this.#closed) return
       if (this.#events) this.#events.onMessage(value)

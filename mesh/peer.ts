@@ -28,6 +28,8 @@ export interface Peer {
   restsUntilMs: number
   /** When something was last sent. */
   sentMs: number
+  /** Extensions of others that it is known to speak. */
+  readonly guests: Set<string>
 }
 
 /** A connection that has not said by then who it is never will. */
@@ -46,6 +48,7 @@ export function newPeer(who: Pick<Peer, 'link' | 'session' | 'initiator' | 'expe
     reading: undefined,
     restsUntilMs: 0,
     sentMs: nowMs,
+    guests: new Set(),
   }
 }
 

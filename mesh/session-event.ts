@@ -23,6 +23,8 @@ export type SessionEvent =
   | { readonly kind: 'requested' }
   /** The peer has said which extensions it speaks. */
   | { readonly kind: 'extensions' }
+  /** A message of an extension that somebody else speaks here. `payload` is a view of the input. */
+  | { readonly kind: 'extended'; readonly extension: string; readonly payload: Uint8Array }
   /** The peer asks for hashes. Byte fields are views of the input here and below. */
   | { readonly kind: 'hashes-requested'; readonly span: HashSpan }
   | { readonly kind: 'hashes'; readonly span: HashSpan; readonly hashes: Uint8Array }

@@ -9,7 +9,7 @@ import { encodeHandshake, type Handshake, type PeerId } from '../protocol/wire/h
 import { parseLoading } from '../protocol/wire/loading.ts'
 import type { BlockSpan, WireMessage } from '../protocol/wire/messages.ts'
 import { DownloadPipeline, type Lacks } from './download-pipeline.ts'
-import { DONT_HAVE_ID, introduction, LOADING_ID } from './introduction.ts'
+import { DONT_HAVE_ID, FIRST_GUEST_ID, introduction, LOADING_ID } from './introduction.ts'
 import { Outbox } from './outbox.ts'
 import type { SessionEvent } from './session-event.ts'
 import { UploadQueue } from './upload-queue.ts'
@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly chunkSize: number
   /** Whether we answer hash requests. */
   readonly provesBlocks: boolean
+  /** Extensions that somebody else speaks here. */
+  readonly guests: readonly string[]
   /** What we hold when the peer greets us, in wire order; empty says that we hold nothing. */
   readonly ownBits: () => Uint8Array
   /** Called when `takeOutput` has something new. */
@@ -155,6 +157,11 @@ export class Session {
     this.#refuse(this.uploads.take(chunk))
   }
 
+  /** Whether the peer speaks an extension. */
+  speaks(extension: string): boolean {
+    return this.#extensions.has(extension)
+  }
+
   /** Sends a message of an extension, if the peer speaks it. */
   sendExtended(extension: string, payload: Uint8Array): void {
     const id = this.#extensions.get(extension)
@@ -174,8 +181,8 @@ export class Session {
     if (handshake.infoHash !== this.#options.infoHash)
       throw new ProtocolViolation(`peer is of swarm ${handshake.infoHash}`)
     this.#remote = handshake
-    const { ownBits, provesBlocks } = this.#options
-    for (const message of introduction(handshake, ownBits(), provesBlocks)) this.send(message)
+    const { ownBits, provesBlocks, guests } = this.#options
+    for (const message of introduction(handshake, { own: ownBits(), provesBlocks, guests })) this.send(message)
     return { kind: 'greeted', peerId: handshake.peerId }
   }
 
@@ -290,6 +297,8 @@ export class Session {
   #onExtended(id: number, payload: Uint8Array, nowMs: number): SessionEvent | undefined {
     if (id === LOADING_ID) return { kind: 'loading', chunks: parseLoading(payload, this.#options.chunkCount) }
     if (id === DONT_HAVE_ID) return this.#onDontHave(parseDontHave(payload, this.#options.chunkCount), nowMs)
+    const extension = this.#options.guests[id - FIRST_GUEST_ID]
+    if (extension !== undefined) return { kind: 'extended', extension, payload }
     if (id !== EXTENSION_HANDSHAKE_ID) return undefined
     const { messages, queueLength, provesBlocks } = parseExtensionHandshake(payload)
     this.#extensions = messages

@@ -18,6 +18,8 @@ export interface SignallingOptions {
   /** Receives the links. */
   readonly driver: Pick<SwarmDriver, 'addLink' | 'swarm'>
   readonly newOfferId: () => OfferId
+  /** Whether we offer connections; who does not only answers. By default always. */
+  readonly isSeeking?: () => boolean
   /** `phase` changed, or `expected` for another reason than `driver`. */
   readonly onChange: () => void
 }
@@ -78,6 +80,12 @@ export class Signalling {
     this.#cancelTimers()
     this.#subscription.leave()
     this.#connector.close()
+  }
+
+  /** Connections are wanted soon. */
+  hurry(): void {
+    this.#lonelyMs = FIRST_LONELY_MS
+    if (this.phase === 'up' && this.#cancelAnnounce !== undefined) void this.#makeOffers(true)
   }
 
   /** Peers that the tracker knows of, or that are on their way, and have not greeted yet; at most the room for them. */
@@ -180,7 +188,7 @@ export class Signalling {
     this.#lonelyMs = Math.min(LONELY_MS, 2 * this.#lonelyMs)
     this.#cancelAnnounce = clock.after(waitMs, () => {
       const { peers } = driver.swarm
-      const isLonely = peers < FEW_PEERS && peers < this.#known
+      const isLonely = this.#isSeeking && peers < FEW_PEERS && peers < this.#known
       if (isLonely || clock.now() >= dueMs) void this.#makeOffers(true)
       else this.#announceLater(dueMs)
     })
@@ -204,7 +212,11 @@ export class Signalling {
   #offersWorthMaking(): number {
     const { connecting, roomForOffers } = this.#connector
     const isComplete = this.#known <= this.#options.driver.swarm.peers + connecting
-    return isComplete ? 0 : Math.min(this.#known, roomForOffers, MAX_OFFERS)
+    return isComplete || !this.#isSeeking ? 0 : Math.min(this.#known, roomForOffers, MAX_OFFERS)
+  }
+
+  get #isSeeking(): boolean {
+    return this.#options.isSeeking?.() ?? true
   }
 
   #cancelTimers(): void {

@@ -3,6 +3,7 @@ import { blocksOf } from '../protocol/merkle.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
 import type { Clock } from './clock.ts'
+import { type Extension, ExtensionLines } from './extension.ts'
 import type { LinkId } from './peer.ts'
 import { Swarm } from './swarm.ts'
 import type { SwarmEffect, SwarmInput, SwarmOptions } from './swarm-io.ts'
@@ -15,7 +16,7 @@ export type VerifyChunk = (chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>) =>
 /** SHA-256 of bytes that may change once the call has returned. */
 export type Digest = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>
 
-export interface SwarmDriverOptions extends Omit<SwarmOptions, 'nowMs'> {
+export interface SwarmDriverOptions extends Omit<SwarmOptions, 'nowMs' | 'guests'> {
   readonly clock: Clock
   readonly read: ReadChunk
   readonly verify: VerifyChunk
@@ -27,6 +28,10 @@ export interface SwarmDriverOptions extends Omit<SwarmOptions, 'nowMs'> {
   readonly onBan?: (peer: PeerId) => void
   /** Peers, what they hold or load, or `uploaded` changed; at most one call every STATUS_MS. */
   readonly onStatus: () => void
+  /** What we tell peers that we hold may have changed. */
+  readonly onHoldings?: () => void
+  /** Spoken on all links. */
+  readonly extensions?: readonly Extension[]
 }
 
 const TICK_MS = 250
@@ -39,7 +44,7 @@ type Chunk = Uint8Array<ArrayBuffer> | undefined
 /** What a swarm knows about itself. */
 export type SwarmView = Pick<
   Swarm,
-  'available' | 'loading' | 'holders' | 'peers' | 'links' | 'room' | 'missing' | 'uploaded' | 'welcomes'
+  'available' | 'loading' | 'holders' | 'peers' | 'links' | 'room' | 'missing' | 'uploaded' | 'welcomes' | 'advertised'
 >
 
 /** Runs a swarm: gives it time, links, the store and a hasher, and does what it asks for. */
@@ -48,6 +53,7 @@ export class SwarmDriver {
   readonly #options: SwarmDriverOptions
   readonly #links = new Map<LinkId, Link>()
   readonly #waiting = new Map<ChunkIndex, (bytes: Chunk) => void>()
+  readonly #lines: ExtensionLines
   #lastLink = 0
   #tickedMs: number
   #uploadedBefore = 0
@@ -60,24 +66,33 @@ export class SwarmDriver {
     this.#options = options
     const nowMs = options.clock.now()
     this.#tickedMs = nowMs
-    this.#swarm = new Swarm({ ...options, nowMs })
+    const { extensions = [] } = options
+    this.#swarm = new Swarm({ ...options, guests: extensions.map(({ name }) => name), nowMs })
+    this.#lines = new ExtensionLines(extensions, {
+      send: (link, extension, payload) => this.#handle({ kind: 'extend', link, extension, payload }),
+      close: (link) => this.#hangUp(link),
+    })
     this.#cancelTick = options.clock.after(TICK_MS, () => this.#onTimer())
+  }
+
+  get chunkCount(): number {
+    return this.#options.chunkCount
   }
 
   get swarm(): SwarmView {
     return this.#swarm
   }
 
-  /** Takes over an open link; closes it when it is not wanted. */
-  addLink(link: Link, { initiator, peerId }: { initiator: boolean; peerId?: PeerId }): void {
+  /** Takes over an open link; closes it when it is not wanted. @returns whether it is kept */
+  addLink(link: Link, { initiator, peerId }: { initiator: boolean; peerId?: PeerId }): boolean {
     if (this.#closed) {
       link.close()
-      return
+      return false
     }
     const id = ++this.#lastLink as LinkId
     this.#links.set(id, link)
     this.#handle({ kind: 'linkOpened', link: id, initiator, ...(peerId !== undefined && { peerId }) })
-    if (!this.#links.has(id)) return
+    if (!this.#links.has(id)) return false
     link.listen({
       onMessage: (bytes) => {
         this.#handle({ kind: 'received', link: id, bytes })
@@ -88,8 +103,10 @@ export class SwarmDriver {
       onClose: () => {
         this.#links.delete(id)
         this.#handle({ kind: 'linkClosed', link: id })
+        this.#lines.closed(id)
       },
     })
+    return true
   }
 
   /**
@@ -112,6 +129,7 @@ export class SwarmDriver {
 
   stored(chunks: ChunkSpan): void {
     this.#handle({ kind: 'stored', chunks })
+    this.#options.onHoldings?.()
   }
 
   /** These chunks are on their way from elsewhere, and no others: peers that understand it are told. */
@@ -122,10 +140,12 @@ export class SwarmDriver {
   /** The store does not have these any more: all unless told. */
   dropped(chunks: ChunkSpan = this.#allChunks): void {
     this.#handle({ kind: 'dropped', chunks })
+    this.#options.onHoldings?.()
   }
 
   setSharing(sharing: boolean): void {
     this.#handle({ kind: 'sharing', sharing })
+    this.#options.onHoldings?.()
   }
 
   /** Closes all links; what is waited for comes to nothing. */
@@ -134,8 +154,7 @@ export class SwarmDriver {
     this.#closed = true
     this.#cancelTick()
     this.#cancelStatus?.()
-    for (const link of this.#links.values()) link.close()
-    this.#links.clear()
+    for (const id of [...this.#links.keys()]) this.#drop(id)
     for (const chunk of [...this.#waiting.keys()]) this.#settle(chunk, undefined)
   }
 
@@ -150,8 +169,15 @@ export class SwarmDriver {
         this.#links.get(effect.link)?.send(effect.bytes)
         return
       case 'closeLink':
-        this.#links.get(effect.link)?.close()
-        this.#links.delete(effect.link)
+        this.#drop(effect.link)
+        return
+      case 'speaks': {
+        const link = this.#links.get(effect.link)
+        if (link) this.#lines.open(effect.link, link, effect.extension)
+        return
+      }
+      case 'extended':
+        this.#lines.received(effect.link, effect.extension, effect.payload)
         return
       case 'verify':
         void this.#verify(effect.id, effect.chunk, effect.bytes)
@@ -180,6 +206,18 @@ export class SwarmDriver {
       case 'statusChanged':
         this.#statusChanged()
     }
+  }
+
+  #drop(id: LinkId): void {
+    this.#links.get(id)?.close()
+    this.#links.delete(id)
+    this.#lines.closed(id)
+  }
+
+  /** A link that nobody needs any more. */
+  #hangUp(id: LinkId): void {
+    this.#drop(id)
+    this.#handle({ kind: 'linkClosed', link: id })
   }
 
   async #verify(id: number, chunk: ChunkIndex, bytes: Uint8Array<ArrayBuffer>): Promise<void> {

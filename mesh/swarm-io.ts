@@ -31,6 +31,8 @@ export type SwarmInput =
   | { readonly kind: 'loading'; readonly chunks: readonly ChunkSpan[] }
   /** The store does not have these any more. */
   | { readonly kind: 'dropped'; readonly chunks: ChunkSpan }
+  /** A message of one of `SwarmOptions.guests`. */
+  | { readonly kind: 'extend'; readonly link: LinkId; readonly extension: string; readonly payload: Uint8Array }
   | { readonly kind: 'sharing'; readonly sharing: boolean }
   /** Some time passed: about four times a second is enough. */
   | { readonly kind: 'tick' }
@@ -65,6 +67,10 @@ export type SwarmEffect =
   | { readonly kind: 'ban'; readonly peerId: PeerId }
   /** Peers, or what they hold, changed. */
   | { readonly kind: 'statusChanged' }
+  /** The peer speaks one of `SwarmOptions.guests`. Once for each of them and link. */
+  | { readonly kind: 'speaks'; readonly link: LinkId; readonly extension: string }
+  /** The peer says something in one of `SwarmOptions.guests`. `payload` is a view that is good until the call returns. */
+  | { readonly kind: 'extended'; readonly link: LinkId; readonly extension: string; readonly payload: Uint8Array }
 
 export interface SwarmOptions {
   readonly infoHash: InfoHash
@@ -84,4 +90,6 @@ export interface SwarmOptions {
   readonly uploadShare?: UploadShare
   readonly maxPeers?: number
   readonly uploadSlots?: number
+  /** Extensions that somebody else speaks on our links (BEP 10). */
+  readonly guests?: readonly string[]
 }

@@ -5,6 +5,7 @@ import { Availability } from './availability.ts'
 import { Choker, RECHOKE_MS } from './choker.ts'
 import { Conversation } from './conversation.ts'
 import { Downloader } from './downloader.ts'
+import { Guests } from './guests.ts'
 import { HashServer } from './hash-server.ts'
 import { Holdings } from './holdings.ts'
 import { Loading } from './loading.ts'
@@ -32,6 +33,7 @@ export class Swarm {
   readonly #uploader: Uploader
   readonly #hashServer: HashServer
   readonly #conversation: Conversation
+  readonly #guests: Guests
   #rechokedMs: number
   /** Peers whose sessions have something to send. */
   readonly #dirty = new Set<Peer>()
@@ -54,6 +56,7 @@ export class Swarm {
     this.#hashServer = new HashServer({ trees, lengthOf, emit, gives: (chunk) => this.#holdings.gives(chunk) })
     const flush = (peer: Peer, nowMs: number) => this.#flush(peer, nowMs)
     this.#uploader = new Uploader({ peers, emit, flush, share: options.uploadShare })
+    this.#guests = new Guests(options.guests ?? [])
     this.#conversation = new Conversation({
       roster: this.#roster,
       holdings: this.#holdings,
@@ -64,6 +67,7 @@ export class Swarm {
       hashServer: this.#hashServer,
       onStatus: () => this.#emit({ kind: 'statusChanged' }),
       end: (peer, reason, nowMs) => this.#end(peer, reason, nowMs),
+      guests: this.#guests,
     })
   }
 
@@ -104,6 +108,11 @@ export class Swarm {
     return count
   }
 
+  /** Chunks that we tell peers of, in wire order. A view that changes. */
+  get advertised(): Uint8Array {
+    return this.#holdings.advertised
+  }
+
   /** Bytes of chunks sent to peers. */
   get uploaded(): number {
     return this.#uploader.uploaded
@@ -120,7 +129,7 @@ export class Swarm {
     this.#step(input, nowMs)
     for (const peer of this.#dirty) this.#flush(peer, nowMs)
     this.#dirty.clear()
-    return this.#effects
+    return this.#guests.after(this.#effects)
   }
 
   #step(input: SwarmInput, nowMs: number): void {
@@ -166,6 +175,9 @@ export class Swarm {
       case 'dropped':
         this.#conversation.retract(this.#holdings.remove(input.chunks))
         break
+      case 'extend':
+        this.#roster.peers.get(input.link)?.session.sendExtended(input.extension, input.payload)
+        break
       case 'sharing':
         this.#setSharing(input.sharing)
         break
@@ -190,6 +202,7 @@ export class Swarm {
       chunkSize,
       lengthOf,
       provesBlocks: trees !== undefined,
+      guests: this.#guests.names,
       ownBits: () => this.#holdings.advertised,
       onOutput: () => this.#wake(link),
       nowMs,

@@ -64,7 +64,7 @@ export type TrackerMessage =
 
 /** Characters; an SDP with many candidates has some four thousand. */
 const MAX_TEXT = 64 * 1024
-const MAX_SDP = 32 * 1024
+export const MAX_SDP = 32 * 1024
 const MAX_REASON = 200
 const NONSENSE: TrackerMessage = { kind: 'nonsense' }
 
@@ -125,7 +125,7 @@ function parseSignal(message: Record<string, unknown>, infoHash: InfoHash): Trac
   return { kind, infoHash, peerId, offerId, sdp }
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+export function parseObject(text: string): Record<string, unknown> | undefined {
   if (text.length > MAX_TEXT) return undefined
   try {
     const value: unknown = JSON.parse(text)
@@ -135,7 +135,7 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
@@ -143,11 +143,11 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
 
-function toBinary(hex: string): string {
+export function toBinary(hex: string): string {
   return Array.from(fromHex(hex), (byte) => String.fromCharCode(byte)).join('')
 }
 
-function fromBinary(value: unknown): string | undefined {
+export function fromBinary(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length !== 20) return undefined
   const codes = Uint16Array.from(value, (char) => char.charCodeAt(0))
   return codes.some((code) => code > 0xff) ? undefined : toHex(Uint8Array.from(codes))

@@ -12,6 +12,8 @@ export interface LinkEvents {
 export interface Link {
   /** Bytes handed to `send` that have not left. */
   readonly buffered: number
+  /** What tells this connection from all others, the same at both ends; undefined where the transport does not know. */
+  readonly channel?: string | undefined
   /** Queues bytes; the link keeps them as they are, without a copy. */
   send(bytes: Uint8Array): void
   close(): void

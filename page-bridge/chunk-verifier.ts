@@ -1,21 +1,9 @@
-import { createSHA256 } from 'hash-wasm'
 import { fileOfChunk } from '../mesh/file-of-chunk.ts'
 import type { BlockProofs } from '../mesh/mesh-node.ts'
 import type { SwarmTicket } from '../protocol/bridge.ts'
-import { blocksOf, HASH_LENGTH, leafWidth, merkleRoot, type Sha256Sync, sameHash } from '../protocol/merkle.ts'
+import { blocksOf, HASH_LENGTH, leafWidth, merkleRoot, sameHash } from '../protocol/merkle.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
-
-let syncHasher: Promise<Sha256Sync> | undefined
-
-function sha256Sync(): Promise<Sha256Sync> {
-  syncHasher ??= createSHA256().then((hasher) => (bytes) => hasher.init().update(bytes).digest('binary'))
-  return syncHasher
-}
-
-/** The browser's own hash: over 16 KiB blocks four times as fast as WebAssembly. */
-async function digest(block: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', block))
-}
+import { digest, sha256Sync } from './hashes.ts'
 
 /** What it takes to prove single blocks of a swarm; undefined where WebAssembly is not allowed. */
 export async function blockProofs(ticket: SwarmTicket): Promise<BlockProofs | undefined> {

@@ -9,12 +9,16 @@ import { openMergingIndexedDb } from '../store/indexeddb-merge.ts'
 import { browserClock, browserTransport, openWebSocket } from './browser-transport.ts'
 import { blockProofs, chunkVerifier } from './chunk-verifier.ts'
 import type { Mesh, MeshOptions } from './lazy-mesh.ts'
+import { browserPlatform, randomBytes } from './mesh-platform.ts'
+import { Scout } from './scout.ts'
 import { Tidier } from './tidy.ts'
 
 /** Stored chunks kept in memory for peers: each is asked for in blocks, often by several peers in a row. */
 const CACHE_BYTES = 32 * MiB
 /** A database that has not answered by then holds nothing for us. */
 const STORE_MS = 3_000
+/** A swarm that is joined before the DHT is ready goes without it. */
+const OVERLAY_MS = 1_000
 
 /** Starts the mesh of this page. */
 export function createMesh(options: MeshOptions): Mesh {
@@ -27,17 +31,23 @@ class PageMesh implements Mesh {
   readonly #cache = new ChunkCache(CACHE_BYTES)
   readonly #tidier = new Tidier(() => this.#open())
   readonly #files = new Map<InfoHash, SwarmTicket['files']>()
+  readonly #scout: Scout
+  #overlay: Promise<void> | undefined
   #store: Promise<MergingStore | undefined> | undefined
 
   constructor(options: MeshOptions) {
     this.#options = options
     this.#node = new MeshNode({
       clock: browserClock,
-      randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+      randomBytes,
       openSocket: openWebSocket,
       sharing: options.sharing,
       uploadLimit: options.uploadLimit,
       ...(options.onUpload && { onUpload: options.onUpload }),
+    })
+    this.#scout = new Scout({
+      now: browserClock.now,
+      seek: (infoHash, chunk) => this.#node.seek(infoHash, chunk),
     })
   }
 
@@ -46,7 +56,9 @@ class PageMesh implements Mesh {
     this.#files.set(infoHash, ticket.files)
     const known = this.#node.status(infoHash)
     if (known) return known
-    const [held, proofs] = await Promise.all([this.#held(infoHash), blockProofs(ticket)])
+    this.#overlay ??= this.#openOverlay(ticket)
+    const overlay = withDeadline(this.#overlay, OVERLAY_MS).catch(() => undefined) // without the DHT, trackers do
+    const [held, proofs] = await Promise.all([this.#held(infoHash), blockProofs(ticket), overlay])
     this.#tidier.touched(infoHash, ticket.files) // what an earlier visit left in small records
     return this.#node.join({
       infoHash,
@@ -97,7 +109,9 @@ class PageMesh implements Mesh {
   }
 
   async loading(infoHash: InfoHash, chunks: readonly ChunkSpan[]): Promise<void> {
-    this.#node.swarm(infoHash)?.loading(chunks)
+    const driver = this.#node.swarm(infoHash)
+    driver?.loading(chunks)
+    if (driver) this.#scout.loading(infoHash, chunks, driver.chunkCount)
   }
 
   async dropped(infoHash: InfoHash): Promise<void> {
@@ -117,6 +131,15 @@ class PageMesh implements Mesh {
     this.#node.close()
     this.#tidier.close()
     this.#cache.clear()
+  }
+
+  /** Visitors of one site are a network of their own. @throws where the browser cannot do what it takes */
+  async #openOverlay({ mesh }: SwarmTicket): Promise<void> {
+    if (!('RTCPeerConnection' in globalThis)) return
+    const platform = await browserPlatform()
+    const transport = platform.makeTransport(mesh.iceServers)
+    this.#node.openOverlay({ ...platform, transport, network: location.origin })
+    this.#node.light(mesh.announce)
   }
 
   async #held(infoHash: InfoHash): Promise<readonly ChunkSpan[]> {

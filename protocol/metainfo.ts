@@ -1,7 +1,7 @@
 import { chunkCountOf } from './geometry.ts'
 import { HASH_LENGTH, merkleRoot, type Sha256Sync } from './merkle.ts'
 import { BLOCK_SIZE } from './units.ts'
-import { type Bencodable, encodeBencoded, latin1 } from './wire/bencode.ts'
+import { type Bencodable, encodeBencoded, latin1, utf8 } from './wire/bencode.ts'
 
 // Hybrid torrents: BEP 3 (v1), BEP 47 (padding files, so that every file starts on a chunk boundary) and BEP 52 (v2) in one.
 
@@ -77,7 +77,7 @@ export function compareTorrentPaths(a: readonly string[], b: readonly string[]):
   for (const [i, segment] of a.entries()) {
     const other = b[i]
     if (other === undefined) return 1
-    const [left, right] = [keyOf(segment), keyOf(other)]
+    const [left, right] = [utf8(segment), utf8(other)]
     if (left !== right) return left < right ? -1 : 1
   }
   return a.length - b.length
@@ -88,13 +88,6 @@ type Dictionary = Record<string, Bencodable>
 /** Without a prototype, so that a file may be called `__proto__`. */
 function emptyDictionary(): Dictionary {
   return Object.create(null)
-}
-
-const encoder = new TextEncoder()
-
-/** A name as a dictionary key: its UTF-8 bytes, one a character, as `encodeBencoded` takes keys. */
-function keyOf(name: string): string {
-  return latin1(encoder.encode(name))
 }
 
 function infoDictionary(content: TorrentContent, roots: readonly Uint8Array[]): Dictionary {
@@ -126,7 +119,7 @@ function folderAt(path: readonly string[], folders: Map<string, Dictionary>): Di
   const known = folders.get(path.join('/'))
   if (known) return known
   const folder = emptyDictionary()
-  folderAt(path.slice(0, -1), folders)[keyOf(path.at(-1) ?? '')] = folder
+  folderAt(path.slice(0, -1), folders)[utf8(path.at(-1) ?? '')] = folder
   folders.set(path.join('/'), folder)
   return folder
 }

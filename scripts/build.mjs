@@ -6,7 +6,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { leanSimplePeer } from '../page-bridge/stand-ins/esbuild.mjs'
-import { internalNames, shrink } from './shrink-worker.mjs'
+import { internalNames, shrink } from './shrink.mjs'
 
 const common = {
   bundle: true,
@@ -36,22 +36,30 @@ const requireBanner = {
   js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
 }
 
+/** With simple-peer in it. */
+const lean = { ...browser, define: { ...browser.define, ...leanSimplePeer.define }, alias: leanSimplePeer.alias }
+
 const bundles = [
-  { ...browser, entryPoints: ['sw/index.ts'], outfile: 'dist/tributary-sw.js', format: 'iife' },
+  { ...browser, entryPoints: ['sw/index.ts'], outfile: 'dist/tributary-sw.js', format: 'iife', shrinks: 'worker' },
   { ...browser, entryPoints: ['sw/strategy.ts'], outfile: 'dist/sw.js', format: 'esm' },
-  { ...browser, entryPoints: ['page-bridge/index.ts'], outfile: 'dist/tributary.js', format: 'iife' },
+  { ...browser, entryPoints: ['page-bridge/index.ts'], outfile: 'dist/tributary.js', format: 'iife', shrinks: 'page' },
   { ...browser, entryPoints: ['page-bridge/api.ts'], outfile: 'dist/page.js', format: 'esm' },
   {
-    ...browser,
-    define: { ...browser.define, ...leanSimplePeer.define },
-    alias: leanSimplePeer.alias,
+    ...lean,
     entryPoints: ['page-bridge/mesh-entry.ts'],
     outfile: 'dist/tributary-mesh.js',
     format: 'esm',
+    shrinks: 'mesh',
   },
-  { ...browser, entryPoints: ['page-bridge/monitor.ts'], outfile: 'dist/tributary-monitor.js', format: 'esm' },
-  // For Node and browsers alike: what it needs of either is handed in.
-  { ...browser, entryPoints: ['mesh/index.ts'], outfile: 'dist/mesh.js', format: 'esm', platform: 'neutral' },
+  {
+    ...browser,
+    entryPoints: ['page-bridge/monitor.ts'],
+    outfile: 'dist/tributary-monitor.js',
+    format: 'esm',
+    shrinks: 'page',
+  },
+  { ...lean, entryPoints: ['page-bridge/browser-mesh.ts'], outfile: 'dist/mesh-browser.js', format: 'esm' },
+  { ...node, entryPoints: ['seeder/node-mesh.ts'], outfile: 'dist/mesh.js', banner: requireBanner },
   { ...node, entryPoints: ['manifest-tool/bin.ts'], outfile: 'dist/cli.js', banner: requireBanner },
   { ...node, entryPoints: ['manifest-tool/hash-worker.ts'], outfile: 'dist/hash-worker.js', banner: requireBanner },
 ]
@@ -60,7 +68,7 @@ const bundles = [
 const declarations = [
   { entry: 'page-bridge/api.ts', realm: 'page', file: 'page.d.ts' },
   { entry: 'sw/strategy.ts', realm: 'sw', file: 'sw.d.ts' },
-  { entry: 'mesh/index.ts', realm: 'mesh', file: 'mesh.d.ts' },
+  { entry: 'seeder/node-mesh.ts', realm: 'node', file: 'mesh.d.ts' },
 ]
 
 // Built aside and put in place by renames, so that whoever reads dist/ meanwhile finds it whole.
@@ -76,14 +84,14 @@ try {
   await rm(aside, { recursive: true, force: true })
 }
 
-async function writeBundle(bundle) {
+async function writeBundle({ shrinks, ...bundle }) {
   const outfile = join(aside, 'new', bundle.outfile.slice('dist/'.length))
-  if (bundle.outfile !== 'dist/tributary-sw.js') return await build({ ...bundle, outfile })
-  const mangleProps = new RegExp(`^(${internalNames().join('|')})$`)
+  if (shrinks === undefined) return await build({ ...bundle, outfile })
+  const names = internalNames(shrinks)
   const { outputFiles } = await build({
     ...bundle,
     outfile,
-    mangleProps,
+    ...(names.length > 0 && { mangleProps: new RegExp(`^(${names.join('|')})$`) }),
     minify: false,
     minifySyntax: true,
     write: false,

@@ -133,6 +133,10 @@ class PacedLink implements Link {
     this.#options = options
   }
 
+  get channel(): string | undefined {
+    return this.#inner.channel
+  }
+
   get buffered(): number {
     return this.#queued + this.#inner.buffered
   }

@@ -197,6 +197,7 @@ export class Dht {
   }
 
   #onProven(link: LinkId, id: Id): void {
+    this.#core.emit({ kind: 'proven', link, id })
     const other = this.#table.of(id)
     if (other !== undefined) {
       // Two nodes that dial each other at once: both give up the same link.

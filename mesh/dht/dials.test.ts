@@ -36,7 +36,9 @@ test('an offer goes out for the node that is wanted, and its answer is accepted'
   assert.equal(sent?.query.match, ID_BITS)
   assert.ok(sent !== undefined)
   lone.receive(via, { kind: 'reply', tx: sent.tx, reply: { hops: 0, at: FRIEND, answer: 'v=1' } })
-  assert.deepEqual(lone.node.took('accept'), [{ kind: 'accept', dial, from: FRIEND, answer: 'v=1' }])
+  assert.deepEqual(lone.node.took('accept'), [
+    { kind: 'accept', dial, from: FRIEND, answer: 'v=1', infoHash: INFO_HASH },
+  ])
 })
 
 test('an answer in the name of somebody else is refused', () => {

@@ -21,7 +21,7 @@ export interface Wanted {
 interface Dial {
   readonly id: DialId
   readonly role: 'offer' | 'answer'
-  readonly infoHash: InfoHash | undefined
+  infoHash: InfoHash | undefined
   /** Ready: an offer that nobody has been sent yet. */
   state: 'describing' | 'ready' | 'signalling' | 'connecting'
   /** Who is at the other end, as far as known. */
@@ -88,6 +88,14 @@ export class Dials {
     return false
   }
 
+  /** Whether we are making the same link: of two nodes that dial each other, the one with the smaller id goes on. */
+  #precedes(from: Id, infoHash: InfoHash | undefined): boolean {
+    for (const dial of this.#dials.values())
+      if (dial.peer === from && dial.infoHash === infoHash && (dial.role === 'answer' || this.#core.id < from))
+        return true
+    return false
+  }
+
   /** Gets offers ready, as some will soon be needed. */
   prepare(): void {
     let coming = this.#ready.length
@@ -115,7 +123,7 @@ export class Dials {
 
   /** Answers an offer. */
   answer({ from, offer, infoHash }: Signal, origin: Origin): void {
-    if (this.#count('answer') >= MAX_ANSWERS || this.isPending(from)) {
+    if (this.#count('answer') >= MAX_ANSWERS || this.#precedes(from, infoHash)) {
       this.#post.fail(origin, FAILURE.refused, 0)
       return
     }
@@ -194,6 +202,7 @@ export class Dials {
     done: (opened: { dial: DialId; peer: Id } | undefined) => void,
   ): void {
     dial.state = 'signalling'
+    dial.infoHash = infoHash
     dial.giveUpMs = Number.POSITIVE_INFINITY
     const isExact = match === ID_BITS
     const from = this.#core.id
@@ -223,7 +232,7 @@ export class Dials {
     dial.peer = peer
     dial.state = 'connecting'
     dial.giveUpMs = this.#core.nowMs + CONNECT_MS
-    this.#core.emit({ kind: 'accept', dial: dial.id, from: peer, answer })
+    this.#core.emit({ kind: 'accept', dial: dial.id, from: peer, answer, infoHash: dial.infoHash })
   }
 
   #add(role: Dial['role'], infoHash: InfoHash | undefined, described: Dial['described']): Dial {

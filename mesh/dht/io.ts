@@ -59,6 +59,8 @@ export type DhtEffect =
   | { readonly kind: 'send'; readonly link: LinkId; readonly bytes: Uint8Array<ArrayBuffer> }
   /** The DHT is done with this link for good; who else uses it may keep it. */
   | { readonly kind: 'releaseLink'; readonly link: LinkId; readonly reason: string }
+  /** Who is at the other end of a link. */
+  | { readonly kind: 'proven'; readonly link: LinkId; readonly id: Id }
   /** Sign with our key, answer `signed`. */
   | { readonly kind: 'sign'; readonly job: JobId; readonly bytes: Uint8Array }
   /** Check an Ed25519 signature, answer `verified`. */
@@ -79,8 +81,14 @@ export type DhtEffect =
       readonly offer: string
       readonly infoHash: InfoHash | undefined
     }
-  /** The answer to our offer: connect, and then `linkOpened` or `dialFailed`. */
-  | { readonly kind: 'accept'; readonly dial: DialId; readonly from: Id; readonly answer: string }
+  /** The answer to our offer, with the swarm of its `connect`: go on, and then `linkOpened` or `dialFailed`. */
+  | {
+      readonly kind: 'accept'
+      readonly dial: DialId
+      readonly from: Id
+      readonly answer: string
+      readonly infoHash: InfoHash | undefined
+    }
   /** Nobody will answer this offer, or come to this answer. */
   | { readonly kind: 'abandon'; readonly dial: DialId }
   /** Records of providers, verified, the newest first; none is told twice for the same search. */

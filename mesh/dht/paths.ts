@@ -26,6 +26,8 @@ export interface Plan {
 }
 
 export interface Errand {
+  /** `onEnd` is yet to come. */
+  readonly isRunning: boolean
   /** A good answer has turned out to be worth nothing: further ways are tried, and `onEnd` comes again. */
   spoil(): void
   stop(): void
@@ -88,6 +90,10 @@ class RunningErrand implements Errand {
     this.#plan = plan
     this.#search = search
     this.#running = running
+  }
+
+  get isRunning(): boolean {
+    return this.#running.has(this)
   }
 
   run(): void {

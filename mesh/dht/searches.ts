@@ -74,16 +74,16 @@ export class Searches {
     })
   }
 
-  /** The search goes on without this provider; who told us of it is trusted a little less. */
+  /** The search goes on without this provider, to another `searched`; who told us of it is trusted a little less. */
   useless(number: number, provider: Id): void {
     const search = this.#searches.get(number)
     if (search === undefined || search.ignored.has(provider) || !search.told.has(provider)) return
     search.ignored.add(provider)
     const via = search.told.get(provider)
-    if (via === undefined) return
-    this.#table.blame(via)
+    if (via !== undefined) this.#table.blame(via)
     const isLeft = [...search.told].some(([id, link]) => link === via && !search.ignored.has(id))
-    if (!isLeft) search.errand?.spoil()
+    if (via !== undefined && !isLeft) search.errand?.spoil()
+    else if (search.errand?.isRunning !== true) this.#core.emit({ kind: 'searched', search: number })
   }
 
   stop(number: number): void {

@@ -169,8 +169,7 @@ class Writer {
 
   /** As UTF-8. */
   #text(text: string): void {
-    const escaped = encodeURIComponent(text)
-    const bytes = escaped.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    const bytes = utf8(text)
     this.#ascii(`${bytes.length}:${bytes}`)
   }
 
@@ -193,6 +192,12 @@ class Writer {
 
 function isList(value: Bencodable): value is readonly Bencodable[] {
   return Array.isArray(value)
+}
+
+/** A text's bytes, one a character. @throws URIError for half of a surrogate pair */
+export function utf8(text: string): string {
+  const escaped = encodeURIComponent(text)
+  return escaped.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
 /** Characters that are made at once: every one is an argument of a call. */

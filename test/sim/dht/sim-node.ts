@@ -130,6 +130,7 @@ export class SimNode {
       case 'connected':
         this.#world.onTold(effect)
         return undefined
+      case 'proven':
       case 'abandon':
         return undefined
     }

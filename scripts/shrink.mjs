@@ -1,25 +1,50 @@
-// The worker's script has a budget of 20 KiB gzipped. Two more steps beyond the bundler's own keep it there
-// (docs/decisions/002): names of properties that no other code can know are shortened, and terser has the last word.
+// The worker's script has a budget of 20 KiB gzipped, those of a page of 60. Two more steps beyond the bundler's own keep them
+// there (docs/decisions/002): names of properties that no other code can know are shortened, and terser has the last word.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { transform } from 'esbuild'
 import { minify } from 'terser'
 import ts from 'typescript'
 
-/** The rooms whose names nobody else sees. */
-const OWN = ['sw', 'supply']
-
-/** All whose names may cross into or out of them: formats, messages, the platform, and what is used of packages. */
-const FOREIGN = [
+/** Formats and packages that all scripts share. */
+const SHARED = [
   ...sourcesBelow('protocol', /\.ts$/),
   ...sourcesBelow('store', /\.ts$/),
-  ...sourcesBelow('node_modules/typescript/lib', /^lib\.(webworker|es).*\.d\.ts$/),
   'node_modules/comlink/dist/esm/comlink.mjs',
   'node_modules/idb/build/index.js',
-  ...['_version.js', 'clientsClaim.js', 'registerQuotaErrorCallback.js', 'models/quotaErrorCallbacks.js'].map(
-    (name) => `node_modules/workbox-core/${name}`,
-  ),
 ]
+
+/** What the mesh says to trackers and to other nodes. */
+const MESH_MESSAGES = /^mesh\/(tracker-[a-z]+|dht\/(encode|decode|fields))\.ts$/
+
+/**
+ * own: rooms whose names nobody else sees. foreign: all whose names may cross into or out of them: formats, messages, the
+ * platform, and what is used of packages.
+ */
+const SCRIPTS = {
+  worker: {
+    own: ['sw', 'supply'],
+    foreign: [
+      ...SHARED,
+      ...platform('webworker'),
+      ...['_version.js', 'clientsClaim.js', 'registerQuotaErrorCallback.js', 'models/quotaErrorCallbacks.js'].map(
+        (name) => `node_modules/workbox-core/${name}`,
+      ),
+    ],
+  },
+  // Its names are an interface of the package.
+  page: { own: [], foreign: [] },
+  mesh: {
+    own: ['mesh'],
+    foreign: [
+      ...SHARED,
+      ...platform('dom'),
+      ...sourcesBelow('page-bridge', /\.(ts|cjs)$/),
+      ...sourcesBelow('mesh', /\.ts$/).filter((path) => MESH_MESSAGES.test(path)),
+      'node_modules/simple-peer/index.js',
+    ],
+  },
+}
 
 /** Names of what rests in the store, where a later build looks for them. */
 const STORED = ['bypassed', 'head', 'headers', 'uploads']
@@ -31,12 +56,13 @@ const STORED = ['bypassed', 'head', 'headers', 'uploads']
  */
 const UNUSED = ['replaceTraps', 'registerProxy', 'unregisterProxy', 'FinalizationRegistry', 'throwIfProxyReleased']
 
-/** Properties that are declared in OWN rooms, and that nothing else can know: no FOREIGN source names or quotes them. */
-export function internalNames() {
+/** Properties that are declared in a script's own rooms, and that nothing else can know: no foreign source names or quotes them. */
+export function internalNames(script) {
+  const { own, foreign: others } = SCRIPTS[script]
   const declared = new Set()
   const foreign = new Set(STORED)
-  for (const path of FOREIGN) visit(parsed(path), addTo(foreign))
-  for (const path of OWN.flatMap((room) => sourcesBelow(room, /\.ts$/)))
+  for (const path of others) visit(parsed(path), addTo(foreign))
+  for (const path of own.flatMap((room) => sourcesBelow(room, /\.ts$/)))
     visit(parsed(path), (node) => {
       if (isMember(node) && node.name?.kind === ts.SyntaxKind.Identifier) declared.add(node.name.text)
       if (ts.isStringLiteralLike(node)) foreign.add(node.text)
@@ -46,6 +72,7 @@ export function internalNames() {
 
 /** The same script in fewer bytes. */
 export async function shrink(code) {
+  const terse = withoutReasons(code)
   const compress = {
     inline: 1,
     passes: 4,
@@ -55,10 +82,21 @@ export async function shrink(code) {
     unsafe_arrows: true,
     unsafe_methods: true,
   }
-  const compressed = await minify(code, { ecma: 2022, toplevel: true, compress, mangle: false })
+  const compressed = await minify(terse, { ecma: 2022, toplevel: true, compress, mangle: false })
   // Private names that begin anew in each class repeat, so they pack well: 0.5 KiB less. All other names terser chooses better.
   const renamed = await transform(compressed.code, { minifyIdentifiers: true, minifySyntax: true })
   return (await minify(renamed.code, { ecma: 2022, toplevel: true, compress: false })).code
+}
+
+/** Nobody reads in a browser why a peer's message was refused: the class of the error is all that counts. */
+function withoutReasons(code) {
+  const source = ts.createSourceFile('script.js', code, ts.ScriptTarget.ES2022, true)
+  const cuts = []
+  visit(source, (node) => {
+    if (!ts.isNewExpression(node) || !/^ProtocolViolation\d*$/.test(node.expression.getText(source))) return
+    cuts.push([node.arguments.pos, node.arguments.end])
+  })
+  return cuts.reverse().reduce((text, [from, to]) => text.slice(0, from) + text.slice(to), code)
 }
 
 /** Takes every name but those of parameters, which nobody outside can see. */
@@ -70,6 +108,10 @@ function addTo(names) {
 
 function isMember(node) {
   return ts.isClassElement(node) || ts.isTypeElement(node)
+}
+
+function platform(realm) {
+  return sourcesBelow('node_modules/typescript/lib', new RegExp(`^lib\\.(${realm}|es).*\\.d\\.ts$`))
 }
 
 function parsed(path) {
