@@ -6,6 +6,9 @@ export interface Point {
 
 const WIDTH = 640
 const HEIGHT = 360
+/** Between the marks of the axis of time. */
+const STEPS_MS = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]
+const MOST_MARKS = 6
 const MARGIN = { left: 60, right: 20, top: 30, bottom: 40 }
 
 /** Time to find a provider over the size of the network, as SVG: on a logarithmic axis, growth by log(n) is a straight line. */
@@ -22,7 +25,8 @@ export function growthPlot(points: readonly Point[]): string {
   }
   const text = (left: number, top: number, what: string, anchor = 'middle') =>
     `<text x="${left.toFixed(1)}" y="${top.toFixed(1)}" text-anchor="${anchor}">${what}</text>`
-  const marks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * highest)
+  const step = STEPS_MS.find((ms) => highest / ms <= MOST_MARKS) ?? highest
+  const marks = Array.from({ length: Math.floor(highest / step) + 1 }, (_, i) => i * step)
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
