@@ -1,8 +1,8 @@
 // An edge and a seeder, each against the plainest way to move the same bytes with the same Node.
 //
-//   npm run bench edge -- [--size 64] [--rounds 5] [--peers 3] [--json]
+//   npm run bench edge -- [http] [store] [links] [--size 64] [--rounds 5] [--peers 20] [--json]
 //
-// Size in MiB. The links move half of it.
+// Size in MiB. One link moves half of it, several move twice as much together. Without a word, all parts run.
 
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { get } from 'node:http'
@@ -25,10 +25,11 @@ const FILE = 'file.bin'
 const CHUNK = 1 * MiB
 const RUN = 4
 
-const { json, numbers } = readArguments({ size: [64], rounds: [5], peers: [3] })
+const { json, numbers, words } = readArguments({ size: [64], rounds: [5], peers: [20] })
 const size = only(numbers.size) * MiB
-const linkSize = size / 2
 const peers = only(numbers.peers)
+/** Bytes for each of so many peers. */
+const linkSizeOf = (count: number) => (count === 1 ? size / 2 : Math.max(1, Math.round((2 * size) / MiB / count)) * MiB)
 
 const report = new Report('edge', [
   'http: a file that an edge has stored, against fs.createReadStream piped to a response; two clients in another process.',
@@ -90,6 +91,7 @@ interface Transfer {
 
 /** Zeros over so many connections between two processes. */
 async function overPipes(count: number, cleanup: Cleanup): Promise<Transfer> {
+  const linkSize = linkSizeOf(count)
   const [from, to] = [role(cleanup), role(cleanup)]
   for (let i = 0; i < count; i++) await from.call('accept', await to.text('pipe', await from.text('pipe', '')))
   const run = async () => (await Promise.all([to.number('take', count * linkSize), from.call('pour', linkSize)]))[0]
@@ -113,11 +115,18 @@ async function openSite(cleanup: Cleanup, bytes: number) {
 
 /** A seeder, and so many peers. */
 async function overMesh(count: number, cleanup: Cleanup): Promise<Transfer> {
-  const site = await openSite(cleanup, linkSize)
+  const site = await openSite(cleanup, linkSizeOf(count))
   const [from, to] = [role(cleanup), role(cleanup)]
   await from.call('seeder', `${site.dir}\n${site.url}`)
   await to.call('join', `${site.url}\n${count}`)
-  return { roles: [from, to], run: () => to.number('fetch') }
+  return {
+    roles: [from, to],
+    run: async () => {
+      const ms = await to.number('fetch')
+      add(`evenness of ${count}`, await to.number('evenness'))
+      return ms
+    },
+  }
 }
 
 async function benchHttp(rounds: number): Promise<void> {
@@ -157,8 +166,8 @@ async function benchLink(count: number, rounds: number): Promise<void> {
     const pipe = await overPipes(count, cleanup)
     const mesh = await overMesh(count, cleanup)
     for (let round = 1; round <= rounds; round++) {
-      await time(`link to ${count}, simple-peer`, pipe, count * linkSize)
-      await time(`link to ${count}, seeder`, mesh, count * linkSize)
+      await time(`link to ${count}, simple-peer`, pipe, count * linkSizeOf(count))
+      await time(`link to ${count}, seeder`, mesh, count * linkSizeOf(count))
     }
   })
 }
@@ -183,17 +192,32 @@ function compare(name: string, ours: string, bare: string, atLeast: number | und
   if (atLeast !== undefined) report.target({ name, value: ratio, atLeast, unit: 'x' })
 }
 
+function compareLinks(): void {
+  compare('a seeder and a peer against bare simple-peer', 'link to 1, seeder', 'link to 1, simple-peer', 0.85)
+  compare('', `link to ${peers}, seeder`, `link to ${peers}, simple-peer`, undefined)
+  const total = median(of(`link to ${peers}, seeder`)) / median(of('link to 1, seeder'))
+  report.target({ name: `all to ${peers} peers against all to one`, value: total, atLeast: 0.8, unit: 'x' })
+  const evenness = median(of(`evenness of ${peers}`))
+  report.target({ name: 'what the slowest has once the quickest is done', value: evenness, atLeast: 0.5, unit: 'x' })
+}
+
 const rounds = only(numbers.rounds)
-progress('http')
-await benchHttp(rounds)
-progress('store')
-await benchStore(rounds)
-progress('link to one peer')
-await benchLink(1, rounds)
-progress(`link to ${peers} peers`)
-await benchLink(peers, rounds)
-compare('a cache hit of an edge against static serving', 'http, edge', 'http, createReadStream', 0.5)
-compare('the store of an edge against one file written in order', 'store, edge', 'store, one file', 0.5)
-compare('a seeder and a peer against bare simple-peer', 'link to 1, seeder', 'link to 1, simple-peer', 0.85)
-compare('to several', `link to ${peers}, seeder`, `link to ${peers}, simple-peer`, undefined)
+const isWanted = (part: string) => words.length === 0 || words.includes(part)
+if (isWanted('http')) {
+  progress('http')
+  await benchHttp(rounds)
+  compare('a cache hit of an edge against static serving', 'http, edge', 'http, createReadStream', 0.5)
+}
+if (isWanted('store')) {
+  progress('store')
+  await benchStore(rounds)
+  compare('the store of an edge against one file written in order', 'store, edge', 'store, one file', 0.5)
+}
+if (isWanted('links')) {
+  for (const count of [1, peers]) {
+    progress(`link to ${count}`)
+    await benchLink(count, rounds)
+  }
+  compareLinks()
+}
 report.print(json)

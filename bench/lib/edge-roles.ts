@@ -19,7 +19,16 @@ import { numberOf, playRole, textOf } from './role.ts'
 /** The largest message that simple-peer carries everywhere, and the fastest. */
 const ZEROS = new Uint8Array(64 * KiB)
 
-const drivers: { readonly driver: SwarmDriver; readonly chunkCount: number }[] = []
+interface Joined {
+  readonly driver: SwarmDriver
+  readonly chunkCount: number
+  /** Chunks that came since the last `fetch` began. */
+  fetched: number
+}
+
+const joined: Joined[] = []
+/** When the first of the peers was done: what the slowest had of what the quickest had. */
+let evenness = 1
 const pipes: SimplePeer.Instance[] = []
 /** How many bytes have come in over pipes. */
 let received = 0
@@ -58,27 +67,34 @@ playRole({
     await Seeder.start({ root, origin, announce: [], makeTransport, log: () => undefined })
   },
 
-  /** Joins the first swarm of a site with so many peers, and waits until the seeder offers everything to each. */
+  /** Joins the first swarms of a site with so many peers, and waits until the seeder offers everything to each. */
   join: async (given) => {
-    const [site = '', peers = ''] = textOf(given).split('\n')
+    const [site = '', peers = '', swarms = '1'] = textOf(given).split('\n')
     const manifest = parseManifest(await (await fetch(new URL(MANIFEST_NAME, site))).json())
-    const [swarm] = manifest.swarms
-    if (swarm === undefined) throw new Error('the site has no swarm')
-    const hashes = new Uint8Array(await (await fetch(new URL(swarm.hashes, site))).arrayBuffer())
     const tracker = `${site.replace('http', 'ws')}announce`
     for (let i = 0; i < Number(peers); i++) {
+      const swarm = manifest.swarms[i % Number(swarms)]
+      if (swarm === undefined) throw new Error('the site has too few swarms')
+      const hashes = new Uint8Array(await (await fetch(new URL(swarm.hashes, site))).arrayBuffer())
       const peer = new NodePeer([tracker], await loadNodeTransport())
-      drivers.push({ driver: peer.join(swarm, hashes), chunkCount: swarm.chunkCount })
+      joined.push({ driver: peer.join(swarm, hashes), chunkCount: swarm.chunkCount, fetched: 0 })
     }
-    await Promise.all(drivers.map(({ driver, chunkCount }) => untilOffered(driver, chunkCount, chunkCount)))
+    await Promise.all(joined.map(({ driver, chunkCount }) => untilOffered(driver, chunkCount, chunkCount)))
   },
 
   /** Fetches everything with all peers. @returns milliseconds */
   fetch: async () => {
+    for (const peer of joined) peer.fetched = 0
     const started = performance.now()
-    await Promise.all(drivers.map(fetchAll))
+    const all = joined.map(fetchAll)
+    await Promise.race(all)
+    const fetched = joined.map((peer) => peer.fetched)
+    evenness = Math.min(...fetched) / Math.max(...fetched)
+    await Promise.all(all)
     return performance.now() - started
   },
+
+  evenness: () => evenness,
 
   /** One end of a bare connection. @param offer of the other end; empty: this end makes it. @returns its description */
   pipe: async (offer) => {
@@ -123,12 +139,14 @@ playRole({
 })
 
 /** As many chunks at a time as a worker asks for. */
-async function fetchAll({ driver, chunkCount }: { driver: SwarmDriver; chunkCount: number }): Promise<void> {
+async function fetchAll(peer: Joined): Promise<void> {
   const LANES = 16
-  const chunks = Array.from({ length: chunkCount }, (_, i) => i as ChunkIndex).values()
+  const chunks = Array.from({ length: peer.chunkCount }, (_, i) => i as ChunkIndex).values()
   const lane = async () => {
-    for (const chunk of chunks)
-      if ((await driver.fetch(chunk, 60_000)) === undefined) throw new Error(`chunk ${chunk} did not come`)
+    for (const chunk of chunks) {
+      if ((await peer.driver.fetch(chunk, 120_000)) === undefined) throw new Error(`chunk ${chunk} did not come`)
+      peer.fetched++
+    }
   }
   await Promise.all(Array.from({ length: LANES }, lane))
 }
