@@ -20,7 +20,7 @@ import { Role } from './lib/role.ts'
 import { MiB } from './lib/site.ts'
 import { median } from './lib/statistics.ts'
 
-const FILES = 40
+const FILES = 24
 const FILE_BYTES = 4 * MiB
 const GAP_MS = 120_000
 const GAPS_AN_HOUR = 30

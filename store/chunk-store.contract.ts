@@ -10,6 +10,12 @@ export interface ContractSetup {
   open(): Promise<ChunkStore>
   /** Opens an empty store of its own that holds about `capacity` bytes; undefined where that cannot be arranged. */
   openSmall?(capacity: number): Promise<ChunkStore>
+  /**
+   * Begins to write a run and is killed before it is done, sooner or later, several times. Absent where nothing outlives
+   * who writes.
+   * @returns another instance on what is left
+   */
+  openTorn?(swarm: InfoHash, first: ChunkIndex, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<ChunkStore>
 }
 
 export interface ContractCase {
@@ -211,7 +217,73 @@ export const chunkStoreContract: readonly ContractCase[] = [
       same(await store.read(young, at(0)), filled(700 * 1024, 2))
     },
   },
+  {
+    name: 'of a write that is cut off all is there or nothing',
+    async run({ openTorn }) {
+      if (!openTorn) return
+      const swarm = freshSwarm()
+      const chunks = Array.from({ length: 16 }, (_, i) => filled(256 * 1024, i + 1))
+      const store = await openTorn(swarm, at(4), chunks)
+      const held = covered(await store.runs(swarm))
+      if (held.length > 0 && held.length < chunks.length) throw new Error(`${held.length} chunks of ${chunks.length}`)
+      for (const chunk of held) same(await store.read(swarm, at(chunk)), chunks[chunk - 4])
+      await store.write(swarm, at(4), chunks)
+      for (const [i, chunk] of chunks.entries()) same(await store.read(swarm, at(4 + i)), chunk)
+    },
+  },
+  {
+    name: 'under load, what makes room for others is gone whole, and nobody reads a wrong byte',
+    async run({ openSmall }) {
+      if (!openSmall) return
+      const store = await openSmall(1024 * 1024)
+      const swarms = Array.from({ length: 3 }, freshSwarm)
+      await Promise.all([0, 1, 2].map((lane) => fillAndRead(store, swarms, lane)))
+      let held = 0
+      for (const [i, swarm] of swarms.entries())
+        for (const chunk of covered(await store.runs(swarm))) {
+          same(await store.read(swarm, at(chunk)), loaded(i, chunk))
+          held++
+        }
+      if (held === 0) throw new Error('nothing is held')
+    },
+  },
 ]
+
+const LOADED_BYTES = 100 * 1024
+const loaded = (swarm: number, chunk: number) => filled(LOADED_BYTES, 1 + 16 * swarm + chunk)
+
+/** Writes and reads more than fits; whoever finds the store full drops what was used least recently. */
+async function fillAndRead(store: ChunkStore, swarms: readonly InfoHash[], lane: number): Promise<void> {
+  for (let step = 0; step < 10; step++) {
+    const i = (step + lane) % swarms.length
+    const swarm = swarms[i]
+    if (swarm === undefined) continue
+    const first = (step * 3 + lane) % 7
+    await writeMakingRoom(store, swarm, first, [loaded(i, first), loaded(i, first + 1)])
+    for (const chunk of [first, first + 1]) {
+      const bytes = await store.read(swarm, at(chunk))
+      if (bytes) same(bytes, loaded(i, chunk)) // others may have dropped it
+    }
+  }
+}
+
+async function writeMakingRoom(
+  store: ChunkStore,
+  swarm: InfoHash,
+  first: number,
+  chunks: readonly Uint8Array<ArrayBuffer>[],
+): Promise<void> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    try {
+      return await store.write(swarm, at(first), chunks)
+    } catch (error) {
+      const [oldest] = await store.swarms()
+      if (!(error instanceof QuotaExceeded)) throw error
+      if (oldest) await store.drop(oldest)
+    }
+  }
+  throw new Error('no room could be made')
+}
 
 /** Stores order uses by a clock of milliseconds: begins `work` only when the next millisecond has come. */
 async function until(work: () => Promise<void>): Promise<void> {

@@ -20,10 +20,35 @@ async function open(t: TestContext, options: LevelDbOptions = {}, folder?: strin
   return store
 }
 
+/** How long a process has to write before it is killed. */
+const LIVES_MS = [0, 1, 2, 3, 5]
+
+async function openTorn(
+  t: TestContext,
+  [swarm, first, chunks]: [InfoHash, ChunkIndex, readonly Uint8Array[]],
+): Promise<DiskStore> {
+  const folder = await makeScratch(t, 'leveldb')
+  const shape = chunks.map((chunk) => [chunk.length, chunk[0]])
+  for (const lifeMs of LIVES_MS) {
+    const source = `
+      const { openLevelDb } = await import(${JSON.stringify(new URL('leveldb.ts', import.meta.url).href)})
+      const store = await openLevelDb(${JSON.stringify(folder)})
+      const chunks = ${JSON.stringify(shape)}.map(([length, value]) => new Uint8Array(length).fill(value))
+      void store.write('${swarm}', ${first}, chunks)
+      setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${lifeMs})`
+    spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source], { stdio: 'inherit' })
+  }
+  return await open(t, {}, folder)
+}
+
 for (const { name, run } of chunkStoreContract) {
   test(`leveldb: ${name}`, async (t) => {
     const shared = await open(t)
-    await run({ open: async () => shared, openSmall: (capacity) => open(t, { capacity }) })
+    await run({
+      open: async () => shared,
+      openSmall: (capacity) => open(t, { capacity }),
+      openTorn: (...run) => openTorn(t, run),
+    })
   })
 }
 

@@ -11,6 +11,9 @@ import { numberOf, playRole, textOf } from './role.ts'
 
 // The parts of bench/edge-churn.ts: an edge whose time leaps, and the visitors that come and go.
 
+/** Who meets nobody by then goes: the edge has nothing of the file. */
+const PATIENCE_MS = 600
+
 const clock = new LeapingClock()
 let edge: Edge | undefined
 
@@ -100,7 +103,7 @@ async function visit(site: string, { swarms }: Manifest): Promise<number> {
   try {
     const driver = peer.join(swarm, hashes)
     const some = untilOffered(driver, swarm.chunkCount, 1)
-    await Promise.race([some, new Promise((resolve) => setTimeout(resolve, 1_000))])
+    await Promise.race([some, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))])
     some.catch(() => undefined) // nobody has it
     const offered = offeredTo(driver, swarm.chunkCount).slice(0, 4)
     const chunks = await Promise.all(offered.map((chunk) => driver.fetch(chunk as ChunkIndex, 2_000)))

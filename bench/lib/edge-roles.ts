@@ -76,8 +76,11 @@ playRole({
       const swarm = manifest.swarms[i % Number(swarms)]
       if (swarm === undefined) throw new Error('the site has too few swarms')
       const hashes = new Uint8Array(await (await fetch(new URL(swarm.hashes, site))).arrayBuffer())
-      const peer = new NodePeer([tracker], await loadNodeTransport())
-      joined.push({ driver: peer.join(swarm, hashes), chunkCount: swarm.chunkCount, fetched: 0 })
+      const peer = new NodePeer([tracker], await loadNodeTransport(), 1)
+      const driver = peer.join(swarm, hashes)
+      joined.push({ driver, chunkCount: swarm.chunkCount, fetched: 0 })
+      // One after the other: so whom they meet is the seeder, and not one another.
+      if (swarms === '1') await untilOffered(driver, swarm.chunkCount, swarm.chunkCount)
     }
     await Promise.all(joined.map(({ driver, chunkCount }) => untilOffered(driver, chunkCount, chunkCount)))
   },

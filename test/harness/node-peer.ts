@@ -18,7 +18,12 @@ export class NodePeer {
   readonly #announce: readonly string[]
   readonly #transport: Awaited<ReturnType<typeof loadNodeTransport>>
 
-  constructor(announce: readonly string[], transport: Awaited<ReturnType<typeof loadNodeTransport>>) {
+  /** @param maxPeers in each swarm; as many as a visitor has when absent */
+  constructor(
+    announce: readonly string[],
+    transport: Awaited<ReturnType<typeof loadNodeTransport>>,
+    maxPeers?: number,
+  ) {
     this.#announce = announce
     this.#transport = transport
     this.#node = new MeshNode({
@@ -27,6 +32,7 @@ export class NodePeer {
       openSocket: openNodeSocket,
       sharing: true,
       uploadLimit: Number.POSITIVE_INFINITY,
+      ...(maxPeers !== undefined && { maxPeers }),
     })
   }
 
