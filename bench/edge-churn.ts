@@ -2,7 +2,7 @@
 //
 //   npm run bench edge-churn -- [--hours 24] [--visitors 4] [--json]
 //
-// Its clock leaps from one group of visitors to the next, two minutes each time. All else is real: connections, tracker,
+// Its clock leaps from one group of visitors to the next, four minutes each time. All else is real: connections, tracker,
 // origin and store.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -22,8 +22,8 @@ import { median } from './lib/statistics.ts'
 
 const FILES = 24
 const FILE_BYTES = 4 * MiB
-const GAP_MS = 120_000
-const GAPS_AN_HOUR = 30
+const GAP_MS = 240_000
+const GAPS_AN_HOUR = 15
 /** Without visitors, until swarms sleep. */
 const QUIET_MS = 300_000
 
@@ -31,7 +31,7 @@ const { json, numbers } = readArguments({ hours: [24], visitors: [4] })
 const [hours, visitors] = [only(numbers.hours), only(numbers.visitors)]
 
 const report = new Report('edge-churn', [
-  `${hours} hours, every two minutes ${visitors} visitors over WebRTC and two over HTTP, each for some file of ${FILES} x 4 MiB; the store has 64 MiB.`,
+  `${hours} hours, every four minutes ${visitors} visitors over WebRTC and two over HTTP, each for some file of ${FILES} x 4 MiB; the store has 64 MiB.`,
   'Every two hours the site changes a file. Taken at the end of each hour, when all visitors have gone.',
 ])
 

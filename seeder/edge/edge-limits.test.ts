@@ -7,7 +7,10 @@ import { test } from 'node:test'
 import { KiB, MiB } from '../../protocol/units.ts'
 import { openEdge } from '../../test/harness/edge.ts'
 import { eventually } from '../../test/harness/poll.ts'
+import { makeScratch } from '../../test/harness/scratch.ts'
 import { madeUp, openSite } from '../../test/harness/site.ts'
+import { SeederError } from '../errors.ts'
+import { openStore } from './open-store.ts'
 
 const NAMES = Array.from({ length: 10 }, (_, i) => `file-${i}.bin`)
 const SIZE = 12 * MiB
@@ -114,4 +117,60 @@ test('a disk that takes nothing is told of once, and files are passed through', 
     [true],
   )
   assert.ok((await edge.stats()).store.used < 128 * KiB)
+})
+
+test('a disk that is full from the start is told as such', { timeout: 30_000 }, async (t) => {
+  const site = await openSite(t, { files: { 'a.bin': MiB } })
+  const folder = await makeScratch(t, 'small-disk')
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', folder]).status === 0
+  if (!mounted) return t.skip('only root may mount a small disk')
+  try {
+    const options = { cacheSize: 64 * MiB, maxOpenFiles: 16 }
+    await (await openStore(join(folder, 'store'), options)).close()
+    await writeFile(join(folder, 'filler'), new Uint8Array(2 * MiB)).catch(() => undefined) // that is the point
+    const error = await openEdge(t, site.url, { folder: join(folder, 'store') }).catch((thrown: unknown) => thrown)
+    assert.ok(error instanceof SeederError, String(error))
+    assert.match(`${error.message} - ${error.mend}`, /^the disk of .*store is full - free some space, or /)
+  } finally {
+    spawnSync('umount', [folder])
+  }
+})
+
+test('what is no HTTP harms nobody but its own connection', { timeout: 60_000 }, async (t) => {
+  const [name = ''] = NAMES
+  const site = await openSite(t, { files: { [name]: contents.get(name) ?? '' } })
+  const { bytes, url, logged } = await openEdge(t, site.url)
+  const { hostname, port } = new URL(url)
+  /** First line of what comes back; empty when the connection is closed without a word. */
+  const say = (text: string | Uint8Array) =>
+    new Promise<string>((resolve) => {
+      let heard = ''
+      const socket = connect(Number(port), hostname, () => socket.end(text))
+      socket.on('data', (part) => {
+        heard += part
+      })
+      socket.on('error', () => undefined)
+      socket.on('close', () => resolve(heard.split('\r\n')[0] ?? ''))
+    })
+  const get = (target: string, headers = '') =>
+    say(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n`)
+  for (const target of [
+    '/../../../etc/passwd',
+    '//etc/passwd',
+    '/%00%ff',
+    '/%2e%2e/%2e%2e/etc/passwd',
+    `/${name}/../x`,
+    '*',
+  ])
+    assert.match(await get(target), /^HTTP\/1\.1 40[04] /, target)
+  assert.match(await get(`/${name}`, 'Range: bytes=99999999999999999999-\r\n'), /^HTTP\/1\.1 416 /)
+  assert.match(await get(`/${'a'.repeat(40_000)}`), /^HTTP\/1\.1 431 /)
+  assert.match(await get(`/${name}`, 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n'), /^HTTP\/1\.1 400 /)
+  for (let seed = 0; seed < 20; seed++)
+    assert.match(await say(madeUp(`garbage ${seed}`, 20 * KiB)), /^(HTTP\/1\.1 400 .*)?$/)
+  assert.ok((await bytes(name)).equals(contents.get(name) ?? Buffer.alloc(0)))
+  assert.deepEqual(
+    logged.filter(({ level }) => level === 'error'),
+    [],
+  )
 })

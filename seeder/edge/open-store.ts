@@ -22,7 +22,9 @@ function storeError(error: unknown, folder: string): unknown {
     )
   if (reason === 'ERR_MODULE_NOT_FOUND')
     return failure('LevelDB does not load on this machine', 'install it with: npm install classic-level')
-  if (reason === 'ENOSPC') return failure(`the disk of ${folder} is full`, 'free some space, or name another folder')
+  // LevelDB has one code for all that a disk does to it.
+  const isFull = reason === 'ENOSPC' || (cause instanceof Error && /No space left|quota exceeded/i.test(cause.message))
+  if (isFull) return failure(`the disk of ${folder} is full`, 'free some space, or name another folder')
   if (reason === 'EEXIST' || reason === 'ENOTDIR')
     return failure(`${folder} is not a folder`, 'name a folder with --store')
   return failure(
