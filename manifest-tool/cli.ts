@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help, type Option } from 'commander'
 import { addInitCommand } from './commands/init.ts'
 import { addInspectCommand } from './commands/inspect.ts'
 import { addManifestCommand } from './commands/manifest.ts'
@@ -31,6 +31,7 @@ function buildProgram(io: Io): Command {
     .description('Lets the visitors of a site feed each other its large files, every chunk verified.')
     .version(packageVersion())
     .exitOverride()
+    .configureHelp({ optionDescription })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
@@ -43,6 +44,11 @@ function buildProgram(io: Io): Command {
   addServeCommand(program, io)
   addSeedCommand(program, io)
   return program
+}
+
+/** An option that may be repeated starts as an empty list: that is no default to tell of. */
+function optionDescription(option: Option): string {
+  return Array.isArray(option.defaultValue) ? option.description : new Help().optionDescription(option)
 }
 
 /** commander may add a suggestion on a line of its own. */

@@ -13,13 +13,17 @@ const REMAKE = 'make a new one with tributary manifest'
  * @throws Failure when there is none or it is broken
  */
 export async function readManifestFile(folder: string): Promise<Manifest> {
+  return parseManifestText(await readManifestText(folder), join(folder, MANIFEST_NAME))
+}
+
+/** @throws Failure when there is none or it cannot be read */
+export async function readManifestText(folder: string): Promise<string> {
   const path = join(folder, MANIFEST_NAME)
-  const text = await readFile(path, 'utf8').catch((error) => {
+  return readFile(path, 'utf8').catch((error) => {
     if (systemErrorCode(error) === 'ENOENT')
       throw new Failure(`${folder} has no ${MANIFEST_NAME}`, `make one with: tributary manifest ${folder}`)
     throw fileFailure(error, 'read', path)
   })
-  return parseManifestText(text, path)
 }
 
 /**

@@ -52,7 +52,11 @@ export async function scanSite(root: string, options: ScanOptions): Promise<Scan
   return { files: walk.files, warnings: walk.warnings.sort() }
 }
 
-async function realRoot(root: string): Promise<string> {
+/**
+ * Root of a site without links.
+ * @throws Failure when it is not a folder that can be read
+ */
+export async function realRoot(root: string): Promise<string> {
   try {
     const real = await realpath(root)
     await readdir(real)

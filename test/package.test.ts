@@ -20,7 +20,7 @@ const tsc = join(root, 'node_modules/typescript/bin/tsc')
 
 async function install(t: TestContext): Promise<string> {
   const dir = await makeScratch(t, 'package')
-  const packed = await run('npm', ['pack', '--json', '--pack-destination', dir], { cwd: root })
+  const packed = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', dir], { cwd: root })
   const [{ filename }]: [{ filename: string }] = JSON.parse(packed.stdout)
   await writeFile(join(dir, 'package.json'), '{"name":"site","private":true,"type":"module"}')
   await run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', filename], {

@@ -39,3 +39,10 @@ test('what is not there is said in one line', async (t) => {
     assert.match(err, /^error: .+ - .+\n$/)
   }
 })
+
+test('a folder without a manifest is told apart from one that is not there', async (t) => {
+  const dir = await makeFolder(t, {})
+  const { code, err } = await runCli(['inspect', dir])
+  assert.equal(code, 1)
+  assert.equal(err, `error: ${dir} has no chunk-manifest.json - make one with: tributary manifest ${dir}\n`)
+})

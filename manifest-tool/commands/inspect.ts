@@ -6,7 +6,7 @@ import { MANIFEST_NAME, type Manifest } from '../../protocol/manifest.ts'
 import { Failure, fileFailure } from '../failure.ts'
 import { type Io, printJson, printLine } from '../io.ts'
 import { counted, shownSize } from '../quantity.ts'
-import { parseManifestText } from '../read-manifest.ts'
+import { parseManifestText, readManifestText } from '../read-manifest.ts'
 import { totalsOf } from '../totals.ts'
 
 /** Longer than any server should take for a small file. */
@@ -30,8 +30,9 @@ export function addInspectCommand(program: Command, io: Io): void {
 async function readText(where: string, signal: AbortSignal): Promise<{ from: string; text: string }> {
   if (/^https?:\/\//i.test(where)) return fetchText(where, signal)
   try {
-    const from = (await stat(where)).isDirectory() ? join(where, MANIFEST_NAME) : where
-    return { from, text: await readFile(from, 'utf8') }
+    if ((await stat(where)).isDirectory())
+      return { from: join(where, MANIFEST_NAME), text: await readManifestText(where) }
+    return { from: where, text: await readFile(where, 'utf8') }
   } catch (error) {
     throw fileFailure(error, 'read', where)
   }

@@ -61,3 +61,10 @@ test('wrong use', async (t) => {
     assert.match(err, /^error: .+ - .+\n$/)
   }
 })
+
+test('what is not a folder is refused', async (t) => {
+  const dir = await makeFolder(t, { 'index.html': '<head></head>' })
+  const serve = await startServe(t, [`${dir}/index.html`])
+  assert.equal(await serve.done, 1)
+  assert.match(serve.stderr.text, /^error: cannot read \S+index\.html \(ENOTDIR\) - name a directory\n$/)
+})

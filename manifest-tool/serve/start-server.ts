@@ -1,10 +1,11 @@
-import { mkdtemp, realpath, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BuildProgress, DEFAULT_OPTIONS, type ManifestOptions } from '../build-manifest.ts'
-import { Failure, fileFailure, systemErrorCode } from '../failure.ts'
+import { Failure, systemErrorCode } from '../failure.ts'
+import { realRoot } from '../scan.ts'
 import { Egress } from './egress.ts'
 import { LiveManifest } from './live-manifest.ts'
 import { OriginMetrics } from './metrics.ts'
@@ -60,9 +61,7 @@ export interface RunningServer {
  * @throws Failure when the folder cannot be read or the port cannot be had
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
-  const root = await realpath(options.dir).catch((error) => {
-    throw fileFailure(error, 'read', options.dir)
-  })
+  const root = await realRoot(options.dir)
   const temporary = options.cacheFolder === undefined ? await mkdtemp(join(tmpdir(), 'tributary-')) : undefined
   const parts = await makeParts(options, root, options.cacheFolder ?? temporary ?? '')
   const { handler, tracker, live, egress, metrics } = parts
