@@ -117,8 +117,14 @@ async function openSite(cleanup: Cleanup, bytes: number) {
 async function overMesh(count: number, cleanup: Cleanup): Promise<Transfer> {
   const site = await openSite(cleanup, linkSizeOf(count))
   const [from, to] = [role(cleanup), role(cleanup)]
-  await from.call('seeder', `${site.dir}\n${site.url}`)
-  await to.call('join', `${site.url}\n${count}`)
+  // A tracker for each: so whom they meet is the seeder, and not one another.
+  const trackers: string[] = []
+  for (let i = 0; i < count; i++) {
+    const server = cleanup.add(await startServer({ dir: site.dir }), (running) => running.close())
+    trackers.push(`${server.url.replace('http', 'ws')}announce`)
+  }
+  await from.call('seeder', `${site.dir}\n${site.url}\n${trackers.join(' ')}`)
+  await to.call('join', `${site.url}\n${count}\n1\n${trackers.join(' ')}`)
   return {
     roles: [from, to],
     run: async () => {

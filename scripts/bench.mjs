@@ -5,7 +5,19 @@ import { existsSync, readdirSync } from 'node:fs'
 import { build, ensureBrowsers, ensurePackages } from './prepare.mjs'
 
 /** Short ones first. */
-const ORDER = ['size', 'manifest', 'edge', 'sw-cached', 'memory', 'link', 'sw-uncached', 'video', 'crowd']
+const ORDER = [
+  'size',
+  'manifest',
+  'edge',
+  'seeder-large',
+  'sw-cached',
+  'memory',
+  'link',
+  'edge-churn',
+  'sw-uncached',
+  'video',
+  'crowd',
+]
 const benches = readdirSync('bench').flatMap((file) =>
   /^[\w-]+\.ts$/.test(file) ? [file.slice(0, -'.ts'.length)] : [],
 )

@@ -60,27 +60,25 @@ playRole({
     return edge.httpPort
   },
 
-  /** A seeder of a folder, whose site is at `origin`. */
+  /** A seeder of a folder, whose site is at `origin`, and which is known to these trackers. */
   seeder: async (given) => {
-    const [root = '', origin = ''] = textOf(given).split('\n')
+    const [root = '', origin = '', trackers = ''] = textOf(given).split('\n')
     const makeTransport = await loadNodeTransport()
-    await Seeder.start({ root, origin, announce: [], makeTransport, log: () => undefined })
+    await Seeder.start({ root, origin, announce: trackers.split(' '), makeTransport, log: () => undefined })
   },
 
-  /** Joins the first swarms of a site with so many peers, and waits until the seeder offers everything to each. */
+  /** Joins the first swarms of a site with so many peers, each on the next of the trackers, and waits until the seeder offers everything to each. */
   join: async (given) => {
-    const [site = '', peers = '', swarms = '1'] = textOf(given).split('\n')
+    const [site = '', peers = '', swarms = '1', own = ''] = textOf(given).split('\n')
     const manifest = parseManifest(await (await fetch(new URL(MANIFEST_NAME, site))).json())
-    const tracker = `${site.replace('http', 'ws')}announce`
+    const trackers = own === '' ? [`${site.replace('http', 'ws')}announce`] : own.split(' ')
     for (let i = 0; i < Number(peers); i++) {
       const swarm = manifest.swarms[i % Number(swarms)]
       if (swarm === undefined) throw new Error('the site has too few swarms')
       const hashes = new Uint8Array(await (await fetch(new URL(swarm.hashes, site))).arrayBuffer())
-      const peer = new NodePeer([tracker], await loadNodeTransport(), 1)
-      const driver = peer.join(swarm, hashes)
-      joined.push({ driver, chunkCount: swarm.chunkCount, fetched: 0 })
-      // One after the other: so whom they meet is the seeder, and not one another.
-      if (swarms === '1') await untilOffered(driver, swarm.chunkCount, swarm.chunkCount)
+      const tracker = trackers[i % trackers.length] ?? ''
+      const peer = new NodePeer([tracker], await loadNodeTransport())
+      joined.push({ driver: peer.join(swarm, hashes), chunkCount: swarm.chunkCount, fetched: 0 })
     }
     await Promise.all(joined.map(({ driver, chunkCount }) => untilOffered(driver, chunkCount, chunkCount)))
   },

@@ -17,6 +17,8 @@ export class Role {
   readonly #child: ChildProcess
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>()
   #calls = 0
+  /** Why nobody answers any more. */
+  #end: Error | undefined
 
   /** @param script a module that calls `playRole` */
   constructor(script: URL) {
@@ -27,8 +29,9 @@ export class Role {
       if ('error' in answer) waiting?.reject(new Error(answer.error))
       else waiting?.resolve(answer.result)
     })
-    this.#child.on('exit', () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error('the process has ended'))
+    this.#child.on('exit', (code, signal) => {
+      this.#end = new Error(`the process has ended (${signal ?? code})`)
+      for (const { reject } of this.#waiting.values()) reject(this.#end)
     })
   }
 
@@ -38,6 +41,7 @@ export class Role {
 
   /** @returns what the part answers, taken at its word: both ends are ours */
   call(name: string, argument: unknown = undefined): Promise<unknown> {
+    if (this.#end) return Promise.reject(this.#end)
     const id = ++this.#calls
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })

@@ -18,12 +18,7 @@ export class NodePeer {
   readonly #announce: readonly string[]
   readonly #transport: Awaited<ReturnType<typeof loadNodeTransport>>
 
-  /** @param maxPeers in each swarm; as many as a visitor has when absent */
-  constructor(
-    announce: readonly string[],
-    transport: Awaited<ReturnType<typeof loadNodeTransport>>,
-    maxPeers?: number,
-  ) {
+  constructor(announce: readonly string[], transport: Awaited<ReturnType<typeof loadNodeTransport>>) {
     this.#announce = announce
     this.#transport = transport
     this.#node = new MeshNode({
@@ -32,7 +27,6 @@ export class NodePeer {
       openSocket: openNodeSocket,
       sharing: true,
       uploadLimit: Number.POSITIVE_INFINITY,
-      ...(maxPeers !== undefined && { maxPeers }),
     })
   }
 
