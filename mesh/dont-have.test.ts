@@ -24,7 +24,7 @@ function world() {
 function speaker(clock: VirtualClock, victim: VirtualPeer): Stranger {
   const stranger = new Stranger(clock, victim)
   const messages = new Map([[DONT_HAVE_EXTENSION, 9]])
-  const handshake = { messages, client: 'test', queueLength: undefined, provesBlocks: false }
+  const handshake = { messages, client: 'test', queueLength: undefined, provesBlocks: false, metadataSize: undefined }
   stranger.say({ kind: 'extended', id: 0, payload: encodeExtensionHandshake(handshake) })
   return stranger
 }

@@ -22,10 +22,15 @@ export interface Introduced {
   readonly provesBlocks: boolean
   /** Extensions that somebody else speaks on the swarm's links. */
   readonly guests: readonly string[]
+  /** Bytes of the info dictionary, where peers are given it. */
+  readonly metadataSize: number | undefined
 }
 
 /** What we say first to a peer that has greeted us. */
-export function introduction({ fast, extended }: Handshake, { own, provesBlocks, guests }: Introduced): Sendable[] {
+export function introduction(
+  { fast, extended }: Handshake,
+  { own, provesBlocks, guests, metadataSize }: Introduced,
+): Sendable[] {
   const messages: Sendable[] = []
   // BEP 3 and 6: the bitfield or its short form comes first, and nothing at all is a form of "none" without BEP 6.
   if (own.some((byte) => byte !== 0)) messages.push({ kind: 'bitfield', bits: own })
@@ -40,6 +45,7 @@ export function introduction({ fast, extended }: Handshake, { own, provesBlocks,
     client: CLIENT,
     queueLength: UPLOAD_QUEUE,
     provesBlocks,
+    metadataSize,
   })
   return [...messages, { kind: 'extended', id: EXTENSION_HANDSHAKE_ID, payload }]
 }

@@ -36,6 +36,7 @@ function listener(clock: VirtualClock, victim: VirtualPeer) {
     client: 'test',
     queueLength: undefined,
     provesBlocks: false,
+    metadataSize: undefined,
   })
   const greet = () => stranger.say({ kind: 'extended', id: 0, payload })
   const told = () =>

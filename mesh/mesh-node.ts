@@ -3,7 +3,9 @@ import { toHex } from '../protocol/hex.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
 import type { Clock } from './clock.ts'
+import type { Extension } from './extension.ts'
 import { fileOfChunk } from './file-of-chunk.ts'
+import type { LinkTaker } from './overlay/dialler.ts'
 import { Entrance } from './overlay/entrance.ts'
 import { Overlay, type OverlayOptions } from './overlay/overlay.ts'
 import { Seeker } from './overlay/seeker.ts'
@@ -45,6 +47,8 @@ export interface SwarmMembership {
   /** With these, blocks are proven one by one: several peers bring one chunk, and peers are given our hashes. */
   readonly proofs?: BlockProofs
   readonly onStatus: (status: MeshStatus) => void
+  /** Gives the info dictionary to peers that know its hash alone. */
+  readonly metadata?: Extension & { readonly size: number }
   /** A peer of the swarm sent something wrong, and is not welcome any more. */
   readonly onBan?: () => void
 }
@@ -86,6 +90,8 @@ export class MeshNode {
   #overlay: Overlay | undefined
   #seeker: Seeker | undefined
   #entrance: Entrance | undefined
+  /** Who takes links in the place of swarms that are not joined. */
+  readonly #strangers = new Map<InfoHash, LinkTaker>()
   #isClosed = false
 
   constructor(options: MeshNodeOptions) {
@@ -149,7 +155,7 @@ export class MeshNode {
       {
         peerId: this.peerId,
         random: () => this.#random(),
-        swarmOf: (infoHash) => this.swarm(infoHash),
+        swarmOf: (infoHash) => this.swarm(infoHash) ?? this.#strangers.get(infoHash),
         onLonely: () => this.#entrance?.seek(),
         onLinked: (links) => this.#entrance?.linked(links),
       },
@@ -169,6 +175,12 @@ export class MeshNode {
   /** Finds others by peers that take offers themselves. @param urls of their WebSockets */
   visit(urls: readonly string[]): void {
     this.#entrance?.visit(urls)
+  }
+
+  /** Links of a swarm go to somebody else while it is not joined; undefined: to nobody any more. */
+  divert(infoHash: InfoHash, taker: LinkTaker | undefined): void {
+    if (taker === undefined) this.#strangers.delete(infoHash)
+    else this.#strangers.set(infoHash, taker)
   }
 
   /** Looks in the DHT for holders of a chunk and connects. @returns whether a peer would give it now */
@@ -202,7 +214,7 @@ export class MeshNode {
   }
 
   #driverFor(membership: SwarmMembership, onStatus: () => void): SwarmDriver {
-    const { infoHash, chunkCount, files, read, verify, proofs, onBan } = membership
+    const { infoHash, chunkCount, files, read, verify, proofs, onBan, metadata } = membership
     const { clock, maxPeers, uploadSlots } = this.#options
     const overlay = this.#overlay
     return new SwarmDriver({
@@ -222,10 +234,9 @@ export class MeshNode {
       verify,
       onStatus,
       ...(onBan && { onBan }),
-      ...(overlay && {
-        extensions: overlay.extensionsFor(infoHash),
-        onHoldings: () => overlay.changed(infoHash),
-      }),
+      extensions: [...(metadata ? [metadata] : []), ...(overlay?.extensionsFor(infoHash) ?? [])],
+      ...(metadata && { metadataSize: metadata.size }),
+      ...(overlay && { onHoldings: () => overlay.changed(infoHash) }),
     })
   }
 

@@ -4,6 +4,7 @@ import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 import { chunkCountIn, placementsOf, type SwarmDescription } from './description.ts'
 import { fileOfChunk } from './file-of-chunk.ts'
 import type { MeshNode } from './mesh-node.ts'
+import { MetadataServer } from './metadata-server.ts'
 import type { MeshPlatform } from './platform.ts'
 import type { SwarmDriver } from './swarm-driver.ts'
 import type { Transport } from './transport.ts'
@@ -46,6 +47,10 @@ export class MeshSwarm {
     this.#files = placementsOf(options.description)
   }
 
+  get description(): SwarmDescription {
+    return this.#options.description
+  }
+
   join(announce: readonly string[], transport: Transport): void {
     const { node, shelf, platform, description } = this.#options
     node.join({
@@ -59,6 +64,7 @@ export class MeshSwarm {
       verify: (chunk, bytes) => this.#verify(chunk, bytes),
       proofs: { chunkHashes: description.hashes, sha256: platform.sha256, digest: platform.digest },
       onStatus: () => undefined,
+      ...(description.info && { metadata: new MetadataServer(description.info) }),
     })
   }
 

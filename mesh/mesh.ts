@@ -6,6 +6,7 @@ import type { SwarmDescription } from './description.ts'
 import type { Id } from './dht/id.ts'
 import { MeshNode } from './mesh-node.ts'
 import { type ChunkShelf, MeshSwarm, memoryShelf } from './mesh-swarm.ts'
+import { MetadataFetch } from './metadata-fetch.ts'
 import type { Overlay } from './overlay/overlay.ts'
 import type { MeshPlatform } from './platform.ts'
 import type { Transport } from './transport.ts'
@@ -47,6 +48,7 @@ export interface Invitation {
 
 /** How long a chunk is looked for. */
 const GET_MS = 30_000
+const DESCRIBE_MS = 30_000
 
 /** A client of the mesh: finds who has which chunk of which swarm, and exchanges chunks, without a server in between. */
 export class Mesh {
@@ -123,6 +125,22 @@ export class Mesh {
     const swarm = new MeshSwarm({ description, shelf, platform: this.#platform, node: this.#node })
     this.#swarms.set(infoHash, swarm)
     swarm.join(this.#trackers, this.#transport)
+  }
+
+  /**
+   * What a swarm shares, from any of its members, verified by the info hash: number and sizes of files, size of chunks, and
+   * their hashes. Undefined when nobody tells it in time.
+   */
+  async describe(infoHash: InfoHash, deadlineMs = DESCRIBE_MS): Promise<SwarmDescription | undefined> {
+    const known = this.#swarms.get(infoHash)
+    if (known !== undefined) return known.description
+    const fetch = new MetadataFetch({ ...this.#platform, infoHash, peerId: this.#node.peerId })
+    this.#node.divert(infoHash, fetch)
+    try {
+      return await fetch.from(this.#overlay, deadlineMs)
+    } finally {
+      this.#node.divert(infoHash, undefined)
+    }
   }
 
   /** Gives a file to the mesh: opens its swarm, with all chunks. */

@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly provesBlocks: boolean
   /** Extensions that somebody else speaks here. */
   readonly guests: readonly string[]
+  /** Bytes of the info dictionary, where one of the guests gives it. */
+  readonly metadataSize: number | undefined
   /** What we hold when the peer greets us, in wire order; empty says that we hold nothing. */
   readonly ownBits: () => Uint8Array
   /** Called when `takeOutput` has something new. */
@@ -181,8 +183,8 @@ export class Session {
     if (handshake.infoHash !== this.#options.infoHash)
       throw new ProtocolViolation(`peer is of swarm ${handshake.infoHash}`)
     this.#remote = handshake
-    const { ownBits, provesBlocks, guests } = this.#options
-    for (const message of introduction(handshake, { own: ownBits(), provesBlocks, guests })) this.send(message)
+    for (const message of introduction(handshake, { ...this.#options, own: this.#options.ownBits() }))
+      this.send(message)
     return { kind: 'greeted', peerId: handshake.peerId }
   }
 

@@ -41,6 +41,15 @@ const GROUP_MS = 10
 
 type Chunk = Uint8Array<ArrayBuffer> | undefined
 
+export interface NewLink {
+  /** We made the offer. */
+  readonly initiator: boolean
+  /** Whom the signalling promised. */
+  readonly peerId?: PeerId
+  /** Called once for a link that was kept. */
+  readonly onClose?: () => void
+}
+
 /** What a swarm knows about itself. */
 export type SwarmView = Pick<
   Swarm,
@@ -54,6 +63,7 @@ export class SwarmDriver {
   readonly #links = new Map<LinkId, Link>()
   readonly #waiting = new Map<ChunkIndex, (bytes: Chunk) => void>()
   readonly #lines: ExtensionLines
+  readonly #onClose = new Map<LinkId, () => void>()
   #lastLink = 0
   #tickedMs: number
   #uploadedBefore = 0
@@ -84,7 +94,7 @@ export class SwarmDriver {
   }
 
   /** Takes over an open link; closes it when it is not wanted. @returns whether it is kept */
-  addLink(link: Link, { initiator, peerId }: { initiator: boolean; peerId?: PeerId }): boolean {
+  addLink(link: Link, { initiator, peerId, onClose }: NewLink): boolean {
     if (this.#closed) {
       link.close()
       return false
@@ -93,6 +103,7 @@ export class SwarmDriver {
     this.#links.set(id, link)
     this.#handle({ kind: 'linkOpened', link: id, initiator, ...(peerId !== undefined && { peerId }) })
     if (!this.#links.has(id)) return false
+    if (onClose) this.#onClose.set(id, onClose)
     link.listen({
       onMessage: (bytes) => {
         this.#handle({ kind: 'received', link: id, bytes })
@@ -103,7 +114,7 @@ export class SwarmDriver {
       onClose: () => {
         this.#links.delete(id)
         this.#handle({ kind: 'linkClosed', link: id })
-        this.#lines.closed(id)
+        this.#gone(id)
       },
     })
     return true
@@ -211,7 +222,13 @@ export class SwarmDriver {
   #drop(id: LinkId): void {
     this.#links.get(id)?.close()
     this.#links.delete(id)
+    this.#gone(id)
+  }
+
+  #gone(id: LinkId): void {
     this.#lines.closed(id)
+    this.#onClose.get(id)?.()
+    this.#onClose.delete(id)
   }
 
   /** A link that nobody needs any more. */

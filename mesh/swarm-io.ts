@@ -92,4 +92,6 @@ export interface SwarmOptions {
   readonly uploadSlots?: number
   /** Extensions that somebody else speaks on our links (BEP 10). */
   readonly guests?: readonly string[]
+  /** Bytes of the info dictionary, where one of the guests gives it (BEP 9). */
+  readonly metadataSize?: number
 }

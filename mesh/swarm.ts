@@ -203,6 +203,7 @@ export class Swarm {
       lengthOf,
       provesBlocks: trees !== undefined,
       guests: this.#guests.names,
+      metadataSize: this.#options.metadataSize,
       ownBits: () => this.#holdings.advertised,
       onOutput: () => this.#wake(link),
       nowMs,

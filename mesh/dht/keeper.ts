@@ -155,7 +155,9 @@ export class Keeper {
     const { nowMs } = this.#core
     const isUrgent = this.#table.size < FEW_LINKS
     if (!isUrgent && nowMs < this.#bucketRestMs) return
-    const missing = this.#links - CONTENT - this.#table.size - this.#dials.pending
+    // Where all are linked with us there is nobody to make an offer to, and offers are dear.
+    const strangers = this.#table.ownPopulation - 1 - this.#table.size
+    const missing = Math.min(strangers, this.#links - CONTENT - this.#table.size) - this.#dials.pending
     for (let i = isUrgent ? missing : Math.min(1, missing); i > 0 && this.#mayDial; i--) {
       const bucket = this.#emptiestBucket()
       const target = idInBucket(this.#core.id, bucket, this.#core.options.randomBytes)

@@ -1,15 +1,22 @@
 import type { InfoHash } from '../../protocol/units.ts'
 import type { DhtEffect, DhtInput, DialId } from '../dht/io.ts'
-import type { SwarmDriver } from '../swarm-driver.ts'
+import type { NewLink } from '../swarm-driver.ts'
 import type { Link, Negotiation, Offer, Transport } from '../transport.ts'
 
 type MakeAnswer = Extract<DhtEffect, { kind: 'makeAnswer' }>
 type Accept = Extract<DhtEffect, { kind: 'accept' }>
 
+/** A swarm, as far as links go. */
+export interface LinkTaker {
+  /** @returns whether it is kept */
+  addLink(link: Link, who: Pick<NewLink, 'initiator' | 'onClose'>): boolean
+  readonly swarm: { readonly room: number }
+}
+
 export interface DiallerOptions {
   readonly transport: Transport
   /** Whose links these are; undefined names the DHT itself. Undefined is answered for a swarm that we are not in. */
-  readonly swarmOf: (infoHash: InfoHash | undefined) => Pick<SwarmDriver, 'addLink' | 'swarm'> | undefined
+  readonly swarmOf: (infoHash: InfoHash | undefined) => LinkTaker | undefined
   readonly handle: (input: DhtInput) => void
 }
 
@@ -79,6 +86,12 @@ export class Dialler {
     this.#opening.clear()
   }
 
+  /** A link that never spoke for the DHT. */
+  #closedEarly(link: Link): void {
+    const dial = this.takeDial(link)
+    if (dial !== undefined && !this.#closed) this.#options.handle({ kind: 'dialFailed', dial })
+  }
+
   /** @returns undefined when there is none, or nobody wants it any more */
   async #described<N extends Negotiation>(dial: DialId, making: Promise<N>): Promise<N | undefined> {
     this.#describing++
@@ -103,7 +116,7 @@ export class Dialler {
     const swarm = isWanted ? this.#options.swarmOf(infoHash) : undefined
     if (link !== undefined && swarm !== undefined) {
       this.#opening.set(link, dial)
-      if (swarm.addLink(link, { initiator })) return
+      if (swarm.addLink(link, { initiator, onClose: () => this.#closedEarly(link) })) return
       this.#opening.delete(link)
     } else link?.close()
     if (!this.#closed) this.#options.handle({ kind: 'dialFailed', dial })

@@ -11,13 +11,14 @@ export interface LookupHooks {
 
 /** Clients that hold a chunk, by their own signed word, as they are found. */
 export class Lookup implements AsyncIterableIterator<Id> {
-  readonly #chunk: ChunkIndex
+  readonly #chunk: ChunkIndex | undefined
   readonly #hooks: LookupHooks
   readonly #found: Id[] = []
   #isOver = false
   #wakers: (() => void)[] = []
 
-  constructor(chunk: ChunkIndex, hooks: LookupHooks) {
+  /** @param chunk undefined: any of the region */
+  constructor(chunk: ChunkIndex | undefined, hooks: LookupHooks) {
     this.#chunk = chunk
     this.#hooks = hooks
   }
@@ -51,7 +52,7 @@ export class Lookup implements AsyncIterableIterator<Id> {
   /** @param providers of the chunk's region */
   found(providers: readonly Provider[]): void {
     for (const { id, bits } of providers) {
-      if (hasBit(bits, this.#chunk % REGION_CHUNKS)) this.#found.push(id)
+      if (this.#chunk === undefined || hasBit(bits, this.#chunk % REGION_CHUNKS)) this.#found.push(id)
       else this.useless(id)
     }
     this.#wake()

@@ -12,7 +12,7 @@ import { SwarmDriver } from '../swarm-driver.ts'
 import type { Transport } from '../transport.ts'
 import { Addresses } from './addresses.ts'
 import { DhtDriver } from './dht-driver.ts'
-import { Dialler } from './dialler.ts'
+import { Dialler, type LinkTaker } from './dialler.ts'
 import type { Identity, VerifySignature } from './identity.ts'
 import { Lines } from './lines.ts'
 import { Lookup } from './lookup.ts'
@@ -39,7 +39,7 @@ export interface OverlaySwarms {
   readonly peerId: PeerId
   /** From 0 to less than 1. */
   readonly random: () => number
-  readonly swarmOf: (infoHash: InfoHash) => SwarmDriver | undefined
+  readonly swarmOf: (infoHash: InfoHash) => LinkTaker | undefined
   /** There are no links, or too few for too long; or addresses have come to mind. */
   readonly onLonely: () => void
   /** There is one link more. */
@@ -127,8 +127,8 @@ export class Overlay {
     return this.#lines.membersOf(infoHash)
   }
 
-  /** Looks for clients that hold a chunk. @param avoid those that are known already */
-  lookup(infoHash: InfoHash, chunk: ChunkIndex, avoid: readonly Id[] = []): Lookup {
+  /** Looks for clients that hold a chunk, or any of the first region. @param avoid those that are known already */
+  lookup(infoHash: InfoHash, chunk?: ChunkIndex, avoid: readonly Id[] = []): Lookup {
     const search = ++this.#lastRequest
     const lookup = new Lookup(chunk, {
       useless: (provider) => this.#driver.handle({ kind: 'useless', search, provider }),
@@ -140,7 +140,7 @@ export class Overlay {
     this.#lookups.set(search, lookup)
     const [oldest] = this.#lookups.values()
     if (this.#lookups.size > MAX_LOOKUPS) void oldest?.return()
-    this.#driver.handle({ kind: 'find', search, infoHash, chunk, avoid })
+    this.#driver.handle({ kind: 'find', search, infoHash, chunk: chunk ?? (0 as ChunkIndex), avoid })
     return lookup
   }
 

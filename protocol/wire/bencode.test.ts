@@ -81,9 +81,9 @@ test('a key named __proto__ is a key', () => {
 
 test('extension handshake: wire bytes and back', () => {
   const messages = new Map([['ut_metadata', 3]])
-  const handshake = { messages, client: 'Tributary', queueLength: 256, provesBlocks: true }
+  const handshake = { messages, client: 'Tributary', queueLength: 256, provesBlocks: true, metadataSize: 3425 }
   const written = encodeExtensionHandshake(handshake)
-  assert.equal(latin1(written), 'd1:md11:ut_metadatai3ee4:reqqi256e9:tr_hashesi1e1:v9:Tributarye')
+  assert.equal(latin1(written), 'd1:md11:ut_metadatai3ee13:metadata_sizei3425e4:reqqi256e9:tr_hashesi1e1:v9:Tributarye')
   assert.deepEqual(parseExtensionHandshake(written), handshake)
 })
 
@@ -93,5 +93,6 @@ test('extension handshake: fields of a wrong type are passed over', () => {
     client: '',
     queueLength: undefined,
     provesBlocks: false,
+    metadataSize: undefined,
   })
 })

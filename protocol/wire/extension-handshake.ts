@@ -13,6 +13,8 @@ export interface ExtensionHandshake {
   readonly queueLength: number | undefined
   /** It answers hash requests (BEP 52), although the connection was made under a v1 info hash. */
   readonly provesBlocks: boolean
+  /** Bytes of the swarm's info dictionary, of a peer that gives it (BEP 9). */
+  readonly metadataSize: number | undefined
 }
 
 /** Key of `provesBlocks`. */
@@ -26,6 +28,7 @@ export function encodeExtensionHandshake(handshake: ExtensionHandshake): Uint8Ar
   const dict: Record<string, Bencodable> = { m: Object.fromEntries(handshake.messages), v: handshake.client }
   if (handshake.queueLength !== undefined) dict.reqq = handshake.queueLength
   if (handshake.provesBlocks) dict[PROVES_BLOCKS] = 1
+  if (handshake.metadataSize !== undefined) dict.metadata_size = handshake.metadataSize
   return encodeBencoded(dict)
 }
 
@@ -40,11 +43,12 @@ export function parseExtensionHandshake(payload: Uint8Array): ExtensionHandshake
   const offered = isDict(dict.m) ? Object.entries(dict.m).slice(0, MAX_EXTENSIONS) : []
   // Id 0 says that the extension is off.
   for (const [name, id] of offered) if (typeof id === 'number' && id > 0 && id < 256) messages.set(name, id)
-  const { v, reqq } = dict
+  const { v, reqq, metadata_size: metadataSize } = dict
   return {
     messages,
     client: v instanceof Uint8Array ? latin1(v.subarray(0, MAX_CLIENT)) : '',
     queueLength: typeof reqq === 'number' && reqq > 0 ? reqq : undefined,
     provesBlocks: dict[PROVES_BLOCKS] === 1,
+    metadataSize: typeof metadataSize === 'number' && metadataSize > 0 ? metadataSize : undefined,
   }
 }

@@ -38,11 +38,6 @@ async function settled(clients: readonly Mesh[]): Promise<void> {
   )
 }
 
-/** Only what is needed to ask for chunks and to verify them. */
-function withoutInfo({ info: _, ...description }: SwarmDescription): SwarmDescription {
-  return description
-}
-
 async function holdersOf(client: Mesh, { infoHash }: SwarmDescription, chunk: number): Promise<string[]> {
   const found: string[] = []
   for await (const id of client.lookup(infoHash, chunk)) found.push(id)
@@ -52,7 +47,7 @@ async function holdersOf(client: Mesh, { infoHash }: SwarmDescription, chunk: nu
 /** Whether the client gets this chunk, byte for byte. */
 async function gets(client: Mesh, description: SwarmDescription, bytes: Uint8Array, chunk: number): Promise<boolean> {
   const { infoHash, chunkSize } = description
-  client.open(withoutInfo(description))
+  client.open(description)
   const got = await client.get(infoHash, chunk, 10_000)
   return got !== undefined && Buffer.from(got).equals(bytes.subarray(chunk * chunkSize, (chunk + 1) * chunkSize))
 }
@@ -78,6 +73,22 @@ test('strangers find each other by the DHT, and exchange chunks', { timeout: 60_
   assert.deepEqual(holders, [giver.id])
   assert.ok(await gets(first, description, bytes, 2))
   for (const client of strangers.slice(1)) assert.ok(await gets(client, description, bytes, 3))
+})
+
+test('an info hash is enough: the rest is told by any member, and verified', { timeout: 60_000 }, async (t) => {
+  const clients = await network(t, 5)
+  const bytes = new Uint8Array(madeUp('described', 30 * SIZE))
+  const given = await at(clients, 0).share('described.bin', bytes)
+  await eventually(
+    () => holdersOf(at(clients, 3), given, 0),
+    (ids) => ids.length > 0,
+  )
+  const told = await at(clients, 3).describe(given.infoHash)
+  assert.ok(told)
+  assert.deepEqual(told.files, given.files)
+  assert.equal(told.chunkSize, given.chunkSize)
+  assert.ok(Buffer.from(told.hashes).equals(given.hashes))
+  assert.ok(await gets(at(clients, 3), told, bytes, 7))
 })
 
 test('two networks are one as soon as one link joins them', { timeout: 60_000 }, async (t) => {
