@@ -233,18 +233,32 @@ test('a slow link is not buried: what it cannot send yet waits here', async () =
   assert.ok(link.mostBuffered <= 300 * KiB, `buffered ${link.mostBuffered}`)
 })
 
-test('upload slots: five of nine are served at a time, all in the end', async () => {
+test('upload slots: nine of twelve are served at a time, all in the end', async () => {
   const { clock, peer } = world()
   const seeder = peer().hold()
-  const leechers = Array.from({ length: 9 }, () => peer())
+  const leechers = Array.from({ length: 12 }, () => peer())
   for (const leecher of leechers) connect(clock, seeder, leecher, { bytesPerMs: 100 })
   const downloads = Promise.all(
     leechers.map((leecher) => Promise.all([leecher.fetch(0, 600_000), leecher.fetch(1, 600_000)])),
   )
   await clock.advance(1_000)
   const served = leechers.filter(({ driver }) => driver.swarm.available.some((byte) => byte !== 0)).length
-  assert.equal(served, 5)
+  assert.equal(served, 9)
   for (const chunks of await clock.until(downloads, 600_000)) assert.deepEqual(chunks, [contentOf(0), contentOf(1)])
+})
+
+test('who has everything leaves its upload slot to another at once', async () => {
+  const { clock, peer } = world()
+  const seeder = peer().hold()
+  const first = peer()
+  const others = Array.from({ length: 9 }, () => peer())
+  for (const leecher of [first, ...others]) connect(clock, seeder, leecher)
+  await clock.advance(1_000)
+  const served = () => others.filter(({ driver }) => driver.swarm.available.some((byte) => byte !== 0))
+  assert.equal(served().length, 8)
+  first.hold()
+  await clock.advance(1_000)
+  assert.equal(served().length, 9)
 })
 
 test('at most twelve connections', async () => {

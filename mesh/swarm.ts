@@ -16,7 +16,7 @@ import type { SwarmEffect, SwarmInput, SwarmOptions } from './swarm-io.ts'
 import { Uploader } from './uploader.ts'
 
 const MAX_PEERS = 12
-const UPLOAD_SLOTS = 4
+const UPLOAD_SLOTS = 8
 
 /**
  * All peers of one info hash. Pure: `handle` takes an input and the time and returns what is to be done.
@@ -168,6 +168,8 @@ export class Swarm {
         break
       case 'stored':
         this.#conversation.announce(this.#holdings.add(input.chunks))
+        // Who has everything leaves its upload slots to others at once.
+        if (this.missing === 0) this.#conversation.reviewInterests()
         break
       case 'loading':
         if (this.#loading.set(input.chunks, nowMs)) this.#conversation.tellLoading()
