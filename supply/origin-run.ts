@@ -27,6 +27,7 @@ export interface OriginRunOptions {
   readonly version: Version
   /** Milliseconds of silence after which the run gives up. */
   readonly patience: number
+  /** Bytes have come, and are in their slots. */
   readonly received: (bytes: number) => void
 }
 
@@ -110,8 +111,8 @@ export class OriginRun {
       while (!this.#stopped && this.#position < this.end && (await this.#mayGoOn())) {
         const { done, value } = await withDeadline(this.#reader.read(), this.#options.patience)
         if (done) break
-        this.#options.received(value.length)
         this.#take(value)
+        this.#options.received(value.length)
         this.#bell.ring()
       }
     } catch {

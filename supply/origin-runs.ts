@@ -8,9 +8,9 @@ import { OriginRun } from './origin-run.ts'
 import type { SupplyContext } from './supply.ts'
 import { Throughput } from './throughput.ts'
 
-/** The origin is asked for its next stretch when no more of the last one is to come than this, so that no gap opens. */
-const ASK_EARLY_BYTES = 32 * KiB
-const ASK_EARLY_MS = 50
+/** The origin is asked for its next stretch while this much is still to come, and what comes until it has answered. */
+const ASK_EARLY_BYTES = 8 * KiB
+const MAX_ANSWER_MS = 400
 
 /** What has come is told as on its way for so long: by then it is stored, and told as held. */
 const STORING_MS = 1_500
@@ -24,6 +24,9 @@ interface Asking {
 /** Requests to the origin for chunks of one swarm: those that wait for an answer, and those whose bytes come. */
 export class OriginRuns {
   readonly throughput = new Throughput()
+  /** How long the origin takes from a request to its first byte, of late. */
+  #answerMs = 0
+  #askedMs: number | undefined
   readonly #context: SupplyContext
   readonly #demands: Demands
   readonly #almostOver: () => void
@@ -54,6 +57,7 @@ export class OriginRuns {
     span: ByteSpan,
     take: (answer: OriginAnswer, asked: ByteSpan) => T,
   ): Promise<T> {
+    this.#askedMs = Date.now()
     const asked = askOrigin({ ...access, file, span, patience: this.#context.patience.origin })
     const taken = asked.then((answer) => take(answer, span))
     const asking = { chunks: chunksCovering(file, span), taken: taken.catch(() => undefined) }
@@ -75,6 +79,8 @@ export class OriginRuns {
     this.#context.answered(file, answer)
     // An origin without ranges sends the whole file, and could not be asked for the rest.
     const isWhole = answer.response.status === 200
+    let askedMs = this.#askedMs
+    this.#askedMs = undefined
     const run = new OriginRun({
       file,
       cache,
@@ -85,7 +91,11 @@ export class OriginRuns {
       demands: paced || isWhole ? this.#demands : undefined,
       version: versionOf(answer.head),
       patience: patience.origin,
-      received: (bytes) => this.#received(run, bytes),
+      received: (bytes) => {
+        this.#answered(askedMs)
+        askedMs = undefined
+        this.#received(run, bytes)
+      },
     })
     this.#runs.add(run)
     this.throughput.begin()
@@ -101,16 +111,24 @@ export class OriginRuns {
     return run
   }
 
-  #received(run: OriginRun, bytes: number): void {
-    const hadMuchLeft = this.#hasMuchLeft(run)
-    this.throughput.add(bytes)
-    this.#context.received(bytes)
-    if (hadMuchLeft && !this.#hasMuchLeft(run, -bytes)) this.#almostOver()
+  #answered(askedMs: number | undefined): void {
+    if (askedMs === undefined) return
+    const ms = Math.min(MAX_ANSWER_MS, Date.now() - askedMs)
+    this.#answerMs = Math.max(ms, (this.#answerMs + ms) / 2)
   }
 
-  #hasMuchLeft(run: OriginRun, more = 0): boolean {
-    const early = Math.max(ASK_EARLY_BYTES, (this.throughput.perMs ?? 0) * ASK_EARLY_MS)
-    return !run.stopped && run.end - run.position + more > early
+  #received(run: OriginRun, bytes: number): void {
+    this.throughput.add(bytes)
+    this.#context.received(bytes)
+    if (!this.#hasMuchLeft(run)) this.#almostOver()
+  }
+
+  #hasMuchLeft(run: OriginRun): boolean {
+    return !run.stopped && run.end - run.position > this.#earlyBytes
+  }
+
+  get #earlyBytes(): number {
+    return ASK_EARLY_BYTES + (this.throughput.perMs ?? 0) * this.#answerMs
   }
 
   /** Peers are about: what readers asked for while they were alone ends `bytes` after its start. */

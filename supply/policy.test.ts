@@ -45,7 +45,7 @@ const cases: readonly (readonly [string, Need, MeshView, 'origin' | 'peers' | 'w
   ['alone, the origin', download, ALONE, 'origin'],
   ['the first bytes, whoever has them', { ...download, distance: 64 * KiB }, HELD, 'origin'],
   ['what peers hold', download, HELD, 'peers'],
-  ['what peers hold, but were just asked for in vain', download, { ...HELD, refused: () => true }, 'wait'],
+  ['what peers hold, but were just asked for in vain', download, { ...HELD, refused: () => true }, 'origin'],
   ['what peers hold who were late', download, { ...HELD, late: true }, 'origin'],
   ['what peers hold who are half as fast', download, { ...HELD, speed: 0.5 }, 'peers'],
   ['what peers hold who are slow', download, { ...HELD, speed: 0.1 }, 'origin'],

@@ -80,6 +80,7 @@ export function supplierFor(need: Need, mesh: MeshView): Supplier {
   const isSegment = need.segment < Number.POSITIVE_INFINITY
   if (need.distance < (need.media ? BRIDGE_BYTES : START_BYTES) && !(isHeld && isSegment)) return ORIGIN
   if (isHeld) return fromHolders(need, mesh) ? PEERS : ORIGIN
+  if (mesh.refused(need.chunk)) return ORIGIN
   if (need.media && need.distance < URGENT_BYTES) return ORIGIN
   if (isCrowd(mesh, need.media)) return inCrowd(need, mesh) ? LOOK : ORIGIN
   return need.media && isJoining(mesh) ? whileJoining(need.slackMs, mesh) : ORIGIN

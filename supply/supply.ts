@@ -316,7 +316,7 @@ export class Supply {
       isTheirs: (chunk) => isTheirs(chunk, view),
       most: Math.ceil(bytes / file.chunkSize),
       next: this.#next,
-      peers: view.status?.peers ?? 0,
+      peers: (view.status?.peers ?? 0) + (view.status?.expected ?? 0),
       random: Math.random,
       all,
     })
