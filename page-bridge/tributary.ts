@@ -98,10 +98,21 @@ export class Tributary extends EventTarget {
   /** Listeners get a CustomEvent; see EventDetails for what `detail` is. */
   override addEventListener<K extends keyof EventDetails>(
     type: K,
-    listener: ((event: CustomEvent<EventDetails[K]>) => void) | EventListenerOrEventListenerObject | null,
+    listener: (event: CustomEvent<EventDetails[K]>) => void,
+    options?: AddEventListenerOptions | boolean,
+  ): void
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void
+  override addEventListener(
+    type: string,
+    // biome-ignore lint/suspicious/noExplicitAny: the overloads say what a listener gets
+    listener: ((event: any) => void) | EventListenerObject | null,
     options?: AddEventListenerOptions | boolean,
   ): void {
-    super.addEventListener(type, listener as EventListenerOrEventListenerObject | null, options)
+    super.addEventListener(type, listener, options)
   }
 
   async #start(): Promise<State> {

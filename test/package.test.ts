@@ -37,6 +37,7 @@ const uses = [
     lines: [
       `import { tributary } from 'tributary/page'`,
       `export const stats: Promise<{ bytes: { origin: number } }> = tributary.stats()`,
+      `tributary.addEventListener('peer', (event) => event.detail.peers.toFixed())`,
     ],
   },
   {
