@@ -19,7 +19,6 @@ function held(number: number, changes: { sequence?: number; bits?: Uint8Array } 
     from: (number % 8) as LinkId,
     untilMs: 1000,
     spreadMs: 0,
-    sinceMs: 0,
     ...rest,
   }
 }

@@ -15,12 +15,10 @@ export interface Held {
   readonly untilMs: number
   /** When it, or an older record of the same provider, was last handed on. */
   readonly spreadMs: number
-  /** Since when the provider has been known here. */
-  readonly sinceMs: number
 }
 
 /** A record of which it is not known yet whether it is good. */
-export type Offered = Omit<Held, 'untilMs' | 'spreadMs' | 'sinceMs'>
+export type Offered = Omit<Held, 'untilMs' | 'spreadMs'>
 
 /** Records in all, of one key by place, and from one link: with 350 bytes each at most 0.4 MiB. */
 const MAX_RECORDS = 1024

@@ -15,7 +15,7 @@ import {
   TOLD_DIGITS,
 } from './messages.ts'
 import type { Origin, Post } from './post.ts'
-import { isTimely, type ProviderRecord, recordText, toggle } from './record.ts'
+import { isTimely, type ProviderRecord, RECORD_LIFE_S, recordText, toggle } from './record.ts'
 import { type Held, type Offered, RecordStore } from './record-store.ts'
 import type { RoutingTable } from './table.ts'
 import { Tokens } from './tokens.ts'
@@ -28,6 +28,8 @@ const PATH_LIFE_MS = 10 * 60_000
 const HOT_ASKS = 3
 const HOT_MS = 60_000
 const MAX_HOT = 256
+/** Records are renewed sooner than this: who has not done so is probably gone. */
+const FRESH_S = 20 * 60
 /** A record that changes more often is kept, but not handed on. */
 const RESPREAD_MS = 40_000
 /** Checks of records of others under way; more are passed over. */
@@ -80,11 +82,21 @@ export class Registry {
 
   /** Records at hand: those with the chunk first. */
   answer(key: Id, chunk: number | undefined): ProviderRecord[] {
-    const records = [...mixed(this.#store.of(key, this.#core.nowMs))].map(({ record }) => record)
+    const records = this.#drawn(key).map(({ record }) => record)
     const own = this.own.get(key)
     if (own !== undefined && isTimely(own, this.#core.wallS)) records.unshift(own)
     if (chunk !== undefined) records.sort((a, b) => Number(hasBit(b.bits, chunk)) - Number(hasBit(a.bits, chunk)))
     return records.slice(0, MAX_PROVIDERS)
+  }
+
+  /** At random, so that every way of a search brings others; those first that were renewed when they should be. */
+  #drawn(key: Id): Held[] {
+    const freshS = this.#core.wallS + RECORD_LIFE_S - FRESH_S
+    const drawn = this.#store
+      .of(key, this.#core.nowMs)
+      .map((held) => ({ held, lot: this.#core.random() + (held.record.expires >= freshS ? 0 : 1) }))
+      .sort((a, b) => a.lot - b.lot)
+    return inTurn(drawn.map(({ held }) => held))
   }
 
   /** @param isLast nobody is closer @returns whether the query is to be passed on */
@@ -181,11 +193,7 @@ export class Registry {
       const untilMs = nowMs + (place === 'path' ? Math.min(PATH_LIFE_MS, leftMs) : leftMs)
       const lastMs = known?.spreadMs ?? Number.NEGATIVE_INFINITY
       const spreads = place === 'home' && (!isSame || known.place !== place) && nowMs - lastMs >= RESPREAD_MS
-      const isKept = this.#store.put(
-        key,
-        { ...held, untilMs, sinceMs: known?.sinceMs ?? nowMs, spreadMs: spreads ? nowMs : lastMs },
-        nowMs,
-      )
+      const isKept = this.#store.put(key, { ...held, untilMs, spreadMs: spreads ? nowMs : lastMs }, nowMs)
       then(isKept && spreads)
     })
   }
@@ -222,13 +230,6 @@ export class Registry {
 
 function headOf(id: Id): string {
   return id.slice(0, TOLD_DIGITS)
-}
-
-/** One that has been known for long, and one of the newest of each link, in turn: neither makes the others go unseen. */
-function mixed(all: readonly Held[]): Set<Held> {
-  const newest = inTurn(all)
-  const oldest = [...all].sort((a, b) => a.sinceMs - b.sinceMs)
-  return new Set(newest.flatMap((held, i) => [oldest[i] ?? held, held]))
 }
 
 /** The first of each link, then the second of each and so on: who brings many does not hide what others bring. */
