@@ -52,6 +52,11 @@ export async function askOrigin({ url, file, span, credentials, patience }: Orig
   return { kind: 'bytes', response, span: got.span, head: headOf(response) }
 }
 
+/** Whether the origin would rather be asked later. A download in one request would never have been told so. */
+export function isBusy({ response: { status } }: OriginAnswer): boolean {
+  return status === 429 || status >= 500
+}
+
 function wholeOf(response: Response): { span: ByteSpan; size: number } | undefined {
   const length = response.headers.get('content-length')
   if (length === null) return undefined // cannot be checked before it is too late

@@ -10,6 +10,15 @@ export interface Patience {
   readonly peerChunk: number
   /** An origin response that is silent, before it is given up and asked for anew. */
   readonly origin: number
+  /** An origin that cannot be reached, or says that it is busy, before it is asked again; longer each time. */
+  readonly retry: number
 }
 
-export const PATIENCE: Patience = { prepare: 700, store: 3_000, call: 2_000, peerChunk: 10_000, origin: 15_000 }
+export const PATIENCE: Patience = {
+  prepare: 700,
+  store: 3_000,
+  call: 2_000,
+  peerChunk: 10_000,
+  origin: 15_000,
+  retry: 1_000,
+}

@@ -9,7 +9,7 @@ import {
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { type ChunkIndex, KiB } from '../protocol/units.ts'
 import { type Demand, Demands } from './demand.ts'
-import type { OriginAnswer } from './origin.ts'
+import { isBusy, type OriginAnswer } from './origin.ts'
 import { OriginRun } from './origin-run.ts'
 import { holds, OriginRuns } from './origin-runs.ts'
 import type { Patience } from './patience.ts'
@@ -160,8 +160,10 @@ export class Supply {
   }
 
   async #fromOrigin(demand: Demand, chunk: ChunkIndex): Promise<void> {
-    const { cache } = this.#context
+    const { cache, patience } = this.#context
     for (let failures = 0; failures < MAX_FAILURES; failures++) {
+      if (failures > 0) await new Promise((resolve) => setTimeout(resolve, patience.retry * failures))
+      if (!this.demands.has(demand)) return
       const before = cache.leftover(chunk)
       const run = await this.#startRun(demand, chunk)
       if (run) await this.#firstBytes(run)
@@ -184,6 +186,7 @@ export class Supply {
     if (!taken || taken instanceof OriginRun) return taken
     taken.response.body?.cancel().catch(() => {})
     this.#context.answered(demand.file, taken)
+    if (isBusy(taken)) return undefined
     throw new OriginFailed(`the origin answers ${taken.response.status} for ${demand.file.path}`)
   }
 

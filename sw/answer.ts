@@ -13,7 +13,7 @@ import {
   unsatisfiable,
   versionOf,
 } from '../supply/head.ts'
-import { askOrigin, type OriginAnswer } from '../supply/origin.ts'
+import { askOrigin, isBusy, type OriginAnswer } from '../supply/origin.ts'
 import { blobOf, SpanReader } from '../supply/span-reader.ts'
 import { chunkAt } from '../supply/supply.ts'
 import { feedsPlayer, type Target, takesWindows, targetOf, unnamed } from './route.ts'
@@ -177,7 +177,10 @@ async function answerAsItComes(
       supply.adopt(demand, origin, stretch.end)
       return undefined
     })
-    if (refused) return await handOn(asked, context, refused)
+    // In the middle of a film that is no answer: alone, it would have come in one.
+    const goesOn = demand.begin < demand.position && refused && isBusy(refused)
+    if (refused && !goesOn) return await handOn(asked, context, refused)
+    await refused?.response.body?.cancel().catch(() => {})
   }
   const head = headFor(asked, context)
   supply.demands.add(demand)

@@ -214,3 +214,45 @@ test('without the hash list the origin is not asked for ever, whatever is cached
   assert.ok(got === undefined || digestOf(got) === digestOf(bytes))
   assert.ok(site.origin.sentOf('a.bin') <= 2 * bytes.length)
 })
+
+for (const status of [429, 503])
+  test(`a ${status} in the middle is waited out: alone, the origin would have been asked once`, async (t) => {
+    const bytes = madeUp(700 * KiB + 3)
+    const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes } }, patience: { retry: 20 } })
+    site.origin.fault = inTurn('a.bin', { cutAfter: 50 * KiB }, { status }, { status })
+    assert.equal(digestOf(await bytesOf(site.respond('a.bin'))), digestOf(bytes))
+    assert.equal(site.fallbacks.length, 0)
+  })
+
+test('who has left is not asked for again', async (t) => {
+  const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes: madeUp(700 * KiB) } }, patience: { retry: 50 } })
+  site.origin.fault = ({ path }) => {
+    if (path !== 'a.bin') return undefined
+    return site.origin.requestsOf('a.bin').length === 1 ? { cutAfter: 50 * KiB } : { status: 503 }
+  }
+  const body = (await site.respond('a.bin')).body?.getReader()
+  await body?.read()
+  const reading = body?.read()
+  while (site.origin.requestsOf('a.bin').length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+  await body?.cancel()
+  await reading?.catch(() => undefined)
+  await site.accelerator.lifetime.idle()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  assert.equal(site.origin.requestsOf('a.bin').length, 2)
+})
+
+test('a window in the middle of a film that is refused for a moment comes all the same', async (t) => {
+  const bytes = madeUp(3 * MiB)
+  const site = await WorkerSite.open(t, {
+    files: { 'v.mp4': { bytes, type: 'video/mp4', chunkSize: 256 * KiB } },
+    patience: { retry: 20 },
+  })
+  const ask = (start: number) => site.respond('v.mp4', { destination: 'video', headers: { range: `bytes=${start}-` } })
+  const first = await bytesOf(ask(0))
+  await site.accelerator.lifetime.idle()
+  site.origin.fault = inTurn('v.mp4', { status: 503 })
+  const second = await ask(first.length)
+  assert.equal(second.status, 206)
+  const got = await bytesOf(Promise.resolve(second))
+  assert.equal(digestOf(got), digestOf(bytes.subarray(first.length, first.length + got.length)))
+})
