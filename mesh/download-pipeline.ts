@@ -115,8 +115,9 @@ export class DownloadPipeline {
    */
   accept(chunk: ChunkIndex, offset: number, length: number, nowMs: number): boolean | undefined {
     const askedAt = this.#outstanding.get(keyOf(chunk, offset))
-    this.#isOld(keyOf(chunk, offset))
-    this.#quietSinceMs = nowMs
+    const isAnswer = this.#isOld(keyOf(chunk, offset)) || askedAt !== undefined
+    // What nobody asked for is no sign of life: an empty block costs nothing.
+    if (isAnswer) this.#quietSinceMs = nowMs
     if (askedAt === undefined) {
       this.#unasked -= length
       return this.#unasked < 0 ? undefined : false

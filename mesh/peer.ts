@@ -1,4 +1,4 @@
-import type { ChunkIndex } from '../protocol/units.ts'
+import { type ChunkIndex, MiB } from '../protocol/units.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
 import type { Session } from './session.ts'
 import type { Want } from './wants.ts'
@@ -37,6 +37,8 @@ const HANDSHAKE_MS = 10_000
 const KEEP_ALIVE_MS = 60_000
 /** BEP 3 peers close after two minutes of silence. */
 const IDLE_MS = 150_000
+/** Blocks wait for room in the link, answers do not: who goes on asking and reads none of them fills our memory. */
+const MOST_BUFFERED = 8 * MiB
 
 export function newPeer(who: Pick<Peer, 'link' | 'session' | 'initiator' | 'expected'>, nowMs: number): Peer {
   return {
@@ -53,8 +55,9 @@ export function newPeer(who: Pick<Peer, 'link' | 'session' | 'initiator' | 'expe
 }
 
 /** Why a connection is of no use any more; undefined while it may be. */
-export function reasonToEnd({ session }: Peer, nowMs: number): string | undefined {
+export function reasonToEnd({ session, buffered }: Peer, nowMs: number): string | undefined {
   if (session.peerId === undefined && nowMs - session.openedMs >= HANDSHAKE_MS) return 'no handshake'
+  if (buffered > MOST_BUFFERED) return 'reads nothing'
   return nowMs - session.heardMs >= IDLE_MS ? 'silent' : undefined
 }
 

@@ -14,6 +14,9 @@ import { Outbox } from './outbox.ts'
 import type { SessionEvent } from './session-event.ts'
 import { UploadQueue } from './upload-queue.ts'
 
+/** A peer may choke us so often, and once a second besides: each time all its chunks are counted anew. */
+const MOST_CHOKES = 100
+
 export interface SessionOptions {
   readonly infoHash: InfoHash
   readonly peerId: PeerId
@@ -62,6 +65,8 @@ export class Session {
   readonly #decoder = new FrameDecoder()
   readonly #outbox = new Outbox()
   #first = true
+  /** How often the peer has stopped serving us. */
+  #chokes = 0
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -193,9 +198,7 @@ export class Session {
     if (message.kind !== 'extended' && message.kind !== 'keep-alive') this.#first = false
     switch (message.kind) {
       case 'choke':
-        this.peerChoking = true
-        this.downloads.clear(nowMs)
-        return { kind: 'choked' }
+        return this.#onChoke(nowMs)
       case 'unchoke':
         this.peerChoking = false
         return { kind: 'unchoked' }
@@ -235,6 +238,14 @@ export class Session {
       case 'unknown':
         return undefined
     }
+  }
+
+  #onChoke(nowMs: number): SessionEvent | undefined {
+    if (this.peerChoking) return undefined
+    if (++this.#chokes > MOST_CHOKES + (nowMs - this.openedMs) / 1000) throw new ProtocolViolation('chokes without end')
+    this.peerChoking = true
+    this.downloads.clear(nowMs)
+    return { kind: 'choked' }
   }
 
   #onHave(chunk: ChunkIndex): SessionEvent | undefined {

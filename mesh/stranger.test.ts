@@ -129,3 +129,48 @@ test('hostile messages that are well formed end no other session', async () => {
     { numRuns: 150 },
   )
 })
+
+test('a peer that chokes and unchokes without end is let go: each time all its chunks are counted', async () => {
+  const { clock, peer } = world()
+  const leecher = peer()
+  const calm = new Stranger(clock, leecher, 98)
+  const fickle = new Stranger(clock, leecher)
+  for (const stranger of [calm, fickle]) stranger.say({ kind: 'have-all' })
+  for (let i = 0; i < 300; i++) for (const kind of ['unchoke', 'choke'] as const) fickle.say({ kind })
+  for (let i = 0; i < 20; i++) for (const kind of ['unchoke', 'choke', 'choke'] as const) calm.say({ kind })
+  await clock.advance(100)
+  assert.equal(fickle.link.isOpen, false)
+  assert.equal(calm.link.isOpen, true)
+})
+
+test('empty blocks that nobody asked for do not keep a peer that delivers nothing', async () => {
+  const { clock, peer } = world()
+  const leecher = peer()
+  const stranger = new Stranger(clock, leecher)
+  stranger.say({ kind: 'have-all' })
+  stranger.say({ kind: 'unchoke' })
+  const fetching = leecher.fetch(0, 60_000)
+  for (let i = 0; i < 20; i++) {
+    stranger.say({ kind: 'piece', chunk: 3 as ChunkIndex, offset: 0, bytes: new Uint8Array(0) })
+    await clock.advance(1_000)
+  }
+  assert.equal(stranger.link.isOpen, false)
+  leecher.driver.cancel(0 as ChunkIndex)
+  await fetching
+})
+
+test('a peer that reads nothing and goes on asking is let go before its answers fill the memory', async () => {
+  const { clock, peer } = world()
+  const seeder = peer().hold()
+  const { link } = new Stranger(clock, seeder, 99, 10)
+  await clock.advance(100)
+  const theirs = link.other ?? assert.fail()
+  const request = encodeMessage({ kind: 'request', chunk: 0 as ChunkIndex, offset: 0, length: 1 })
+  const flood = new Uint8Array(1_900 * request.length).map((_, i) => request[i % request.length] ?? 0)
+  for (let i = 0; i < 1_000 && theirs.isOpen; i++) {
+    theirs.deliver(flood)
+    await clock.advance(1)
+  }
+  assert.equal(theirs.isOpen, false)
+  assert.ok(theirs.mostBuffered <= 20 * 1024 * KiB, `${theirs.mostBuffered} bytes`)
+})

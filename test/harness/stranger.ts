@@ -17,8 +17,8 @@ export class Stranger {
   /** What the other side said, byte fields copied. */
   readonly heard: WireMessage[] = []
 
-  constructor(clock: VirtualClock, victim: VirtualPeer, number = 99) {
-    const [mine, theirs] = virtualLinks(clock)
+  constructor(clock: VirtualClock, victim: VirtualPeer, number = 99, bytesPerMs = 10_000) {
+    const [mine, theirs] = virtualLinks(clock, { bytesPerMs })
     this.link = mine
     const decoder = new FrameDecoder()
     mine.listen({
