@@ -6,4 +6,9 @@ import { browserPlatform } from './mesh-platform.ts'
 export * from '../mesh/index.ts'
 
 /** Starts a client of the mesh. */
-export const openMesh: OpenMesh = async (options = {}) => new Mesh({ ...options, platform: await browserPlatform() })
+export const openMesh: OpenMesh = async (options = {}) =>
+  new Mesh({ ...options, platform: { ...(await browserPlatform()), sha1 } })
+
+async function sha1(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-1', bytes))
+}

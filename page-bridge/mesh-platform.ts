@@ -13,7 +13,7 @@ const PEERS = 'mesh-peers'
 export const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length))
 
 /** @throws where the browser has no Ed25519 or no WebAssembly */
-export async function browserPlatform(): Promise<MeshPlatform> {
+export async function browserPlatform(): Promise<Omit<MeshPlatform, 'sha1'>> {
   const values = await withDeadline(openIndexedDb(), STORE_MS).then(
     (stores) => stores.values,
     () => undefined,
@@ -26,7 +26,6 @@ export async function browserPlatform(): Promise<MeshPlatform> {
     makeTransport: browserTransport,
     sha256: await sha256Sync(),
     digest,
-    sha1: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-1', bytes)),
     identity: await identityIn(values),
     verify: verifySignature,
     addresses: addressesIn(values),

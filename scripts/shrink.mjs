@@ -17,13 +17,16 @@ const SHARED = [
 /** What the mesh says to trackers and to other nodes. */
 const MESH_MESSAGES = /^mesh\/(tracker-[a-z]+|dht\/(encode|decode|fields))\.ts$/
 
+/** Files of the page that nothing but the mesh's script has in it. */
+const MESH_ALONE = /(^|\/)(browser-transport|chunk-verifier|hashes|identity|mesh-entry|mesh-platform|scout|tidy)\.ts$/
+
 /**
- * own: rooms whose names nobody else sees. foreign: all whose names may cross into or out of them: formats, messages, the
+ * own: files whose names nobody else sees. foreign: all whose names may cross into or out of them: formats, messages, the
  * platform, and what is used of packages.
  */
 const SCRIPTS = {
   worker: {
-    own: ['sw', 'supply'],
+    own: [...sourcesBelow('sw', /\.ts$/), ...sourcesBelow('supply', /\.ts$/)],
     foreign: [
       ...SHARED,
       ...platform('webworker'),
@@ -35,13 +38,14 @@ const SCRIPTS = {
   // Its names are an interface of the package.
   page: { own: [], foreign: [] },
   mesh: {
-    own: ['mesh'],
+    own: [...sourcesBelow('mesh', /\.ts$/), ...sourcesBelow('page-bridge', MESH_ALONE)],
     foreign: [
       ...SHARED,
       ...platform('dom'),
-      ...sourcesBelow('page-bridge', /\.(ts|cjs)$/),
+      ...sourcesBelow('page-bridge', /\.(ts|cjs)$/).filter((path) => !MESH_ALONE.test(path)),
       ...sourcesBelow('mesh', /\.ts$/).filter((path) => MESH_MESSAGES.test(path)),
       'node_modules/simple-peer/index.js',
+      ...sourcesBelow('node_modules/hash-wasm/dist/lib', /\.d\.ts$/),
     ],
   },
 }
@@ -62,7 +66,7 @@ export function internalNames(script) {
   const declared = new Set()
   const foreign = new Set(STORED)
   for (const path of others) visit(parsed(path), addTo(foreign))
-  for (const path of own.flatMap((room) => sourcesBelow(room, /\.ts$/)))
+  for (const path of own)
     visit(parsed(path), (node) => {
       if (isMember(node) && node.name?.kind === ts.SyntaxKind.Identifier) declared.add(node.name.text)
       if (ts.isStringLiteralLike(node)) foreign.add(node.text)
@@ -88,13 +92,18 @@ export async function shrink(code) {
   return (await minify(renamed.code, { ecma: 2022, toplevel: true, compress: false })).code
 }
 
-/** Nobody reads in a browser why a peer's message was refused: the class of the error is all that counts. */
+/**
+ * Nobody reads in a browser why a peer's message was refused: the class of the error is all that counts. Nor what simple-peer
+ * tells of its doings, for which the page has a stand-in that keeps silent.
+ */
 function withoutReasons(code) {
   const source = ts.createSourceFile('script.js', code, ts.ScriptTarget.ES2022, true)
   const cuts = []
   visit(source, (node) => {
-    if (!ts.isNewExpression(node) || !/^ProtocolViolation\d*$/.test(node.expression.getText(source))) return
-    cuts.push([node.arguments.pos, node.arguments.end])
+    if (ts.isNewExpression(node) && /^ProtocolViolation\d*$/.test(node.expression.getText(source)))
+      cuts.push([node.arguments.pos, node.arguments.end])
+    if (ts.isCallExpression(node) && /\._debug$/.test(node.expression.getText(source)))
+      cuts.push([node.arguments.pos, node.arguments.end])
   })
   return cuts.reverse().reduce((text, [from, to]) => text.slice(0, from) + text.slice(to), code)
 }

@@ -39,11 +39,6 @@ export class DhtDriver {
     return this.#dht.links
   }
 
-  /** Nodes that there seem to be. */
-  get population(): number {
-    return this.#dht.population
-  }
-
   handle(input: DhtInput): void {
     if (this.#closed) return
     this.#step(input)

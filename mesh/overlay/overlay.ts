@@ -98,11 +98,6 @@ export class Overlay {
     return this.#driver.links
   }
 
-  /** Nodes that there seem to be. */
-  get population(): number {
-    return this.#driver.population
-  }
-
   /** What the links of a swarm are to speak. */
   extensionsFor(infoHash: InfoHash): Extension[] {
     return [this.#lines.extensionFor(infoHash), this.addresses]
