@@ -53,7 +53,7 @@ export async function askOrigin({ url, file, span, credentials, patience }: Orig
 }
 
 /** Whether the origin would rather be asked later. A download in one request would never have been told so. */
-export function isBusy({ response: { status } }: OriginAnswer): boolean {
+export function isBusy({ status }: Response): boolean {
   return status === 429 || status >= 500
 }
 

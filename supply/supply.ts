@@ -186,8 +186,8 @@ export class Supply {
     if (!taken || taken instanceof OriginRun) return taken
     taken.response.body?.cancel().catch(() => {})
     this.#context.answered(demand.file, taken)
-    if (isBusy(taken)) return undefined
-    throw new OriginFailed(`the origin answers ${taken.response.status} for ${demand.file.path}`)
+    if (isBusy(taken.response)) return undefined
+    throw new OriginFailed(`the origin does not bring ${demand.file.path}`)
   }
 
   /** Waits until the run has brought something or is over. */
@@ -333,7 +333,7 @@ export class Supply {
     const { end } = bytesOfChunk(file, (after - 1) as ChunkIndex)
     if (first !== chunkAt(file, demand.position)) this.#next = after
     const fetching = this.#origin.ask(demand, { start, end }, (answer, asked) => {
-      if (answer.kind !== 'bytes' || answer.span.start !== asked.start) throw new OriginFailed('no ranges')
+      if (answer.kind !== 'bytes' || answer.span.start !== asked.start) throw new OriginFailed()
       return this.#origin.adopt(file, answer, asked.end, false)
     })
     this.#context.extend(

@@ -178,9 +178,8 @@ async function answerAsItComes(
       return undefined
     })
     // In the middle of a film that is no answer: alone, it would have come in one.
-    const goesOn = demand.begin < demand.position && refused && isBusy(refused)
+    const goesOn = demand.begin < demand.position && refused && isBusy(refused.response)
     if (refused && !goesOn) return await handOn(asked, context, refused)
-    await refused?.response.body?.cancel().catch(() => {})
   }
   const head = headFor(asked, context)
   supply.demands.add(demand)

@@ -8,6 +8,7 @@ import {
 } from '../protocol/manifest.ts'
 import { pathOfUrl } from '../protocol/site-path.ts'
 import type { ValueStore } from '../store/chunk-store.ts'
+import { isBusy } from '../supply/origin.ts'
 
 /** The manifest is asked for again at most this often; it is also the longest that the kill switch takes. */
 const REVALIDATE_MS = 30_000
@@ -105,7 +106,7 @@ export class Site {
   async #check(): Promise<void> {
     const signal = AbortSignal.timeout(FETCH_DEADLINE_MS)
     const response = await fetch(new URL(MANIFEST_NAME, this.root), { cache: 'no-cache', signal })
-    if (response.status >= 500 || response.status === 429) return
+    if (isBusy(response)) return
     if (!response.ok) {
       this.#replace({ state: 'none', listings: NO_LISTINGS })
       return await this.#values.delete(KEY)

@@ -75,7 +75,7 @@ export function streamOf({ reader, raw, over }: StreamOptions): ReadableStream<U
           }
           controller.enqueue(bytes)
           abandoned = setTimeout(() => {
-            controller.error(new DOMException('the reader is gone', 'TimeoutError'))
+            controller.error(new DOMException('the reader has left', 'TimeoutError'))
             end()
           }, ABANDONED_MS)
         } catch (error) {
