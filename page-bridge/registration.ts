@@ -1,3 +1,4 @@
+import type { PageMessage } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
 
 /** Installing takes a script fetch and a manifest fetch; longer than this it is not worth a page's while. */
@@ -7,10 +8,12 @@ const CONTROL_MS = 15_000
 export type Registered = 'active' | 'off' | 'failed' | 'bypassed'
 
 /**
- * Registers the worker and waits until it controls the page; it claims its pages by itself.
+ * Registers the worker, has it claim the page, and waits until it controls it.
  * Never rejects: without a worker the page works as if we were not there.
+ * @param worker undefined where the site has a worker of its own, which we are a guest of
+ * @param native lists the media that the page has begun to load; called when the worker is about to take over
  */
-export async function takeControl(worker: string | undefined): Promise<Registered> {
+export async function takeControl(worker: string | undefined, native: () => readonly string[]): Promise<Registered> {
   const container = navigator.serviceWorker
   if (!container) return 'off'
   try {
@@ -22,6 +25,10 @@ export async function takeControl(worker: string | undefined): Promise<Registere
       // An active worker that does not control us, and is not about to: the visitor forced a reload past it.
       if (registration.active && !registration.installing && !registration.waiting && !container.controller)
         return (await controlled(container, 1_000)) ? 'active' : 'bypassed'
+      if (!container.controller) {
+        const { active } = await withDeadline(container.ready, CONTROL_MS)
+        active?.postMessage({ tributary: 'claim', native: native() } satisfies PageMessage)
+      }
     }
     return (await controlled(container, CONTROL_MS)) ? 'active' : 'failed'
   } catch {

@@ -4,7 +4,7 @@ import { DownloadLinks } from './download-links.ts'
 import { Keepalive } from './keepalive.ts'
 import { LazyMesh, type MeshModule } from './lazy-mesh.ts'
 import { Leadership } from './leadership.ts'
-import { reloadUntouched } from './media-reload.ts'
+import { loadedUrls, reloadUntouched } from './media-reload.ts'
 import type { BridgeOptions } from './options.ts'
 import { reportPlayback } from './playback.ts'
 import { type Registered, takeControl } from './registration.ts'
@@ -116,13 +116,17 @@ export class Tributary extends EventTarget {
   }
 
   async #start(): Promise<State> {
-    const wasControlled = this.#worker.isControlled
-    const worker = await takeControl(this.#options.worker)
+    const root = new URL('./', this.#options.worker ?? location.href).href
+    let native: readonly string[] = []
+    const worker = await takeControl(this.#options.worker, () => {
+      native = loadedUrls(document, root)
+      return native
+    })
     const mesh = 'RTCPeerConnection' in globalThis ? 'standby' : 'off'
     if (worker !== 'active') return { ...NO_WORKER, worker, mesh: 'off' }
     const details = await this.#greet().catch(() => NO_WORKER)
     if (this.#leadership.leads) this.#offerHost()
-    if (!wasControlled) void reloadUntouched(document, (url) => this.#serves(url))
+    await reloadUntouched(document, root, native, (url) => this.#serves(url))
     reportPlayback((url, slackMs) => this.#worker.post({ tributary: 'playback', url, slackMs }))
     watchStrain(() => this.#mesh.easeUpload())
     new DownloadLinks((url) => this.#worker.call((control) => control.serves(url)))

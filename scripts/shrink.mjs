@@ -30,7 +30,7 @@ const SCRIPTS = {
     foreign: [
       ...SHARED,
       ...platform('webworker'),
-      ...['_version.js', 'clientsClaim.js', 'registerQuotaErrorCallback.js', 'models/quotaErrorCallbacks.js'].map(
+      ...['_version.js', 'registerQuotaErrorCallback.js', 'models/quotaErrorCallbacks.js'].map(
         (name) => `node_modules/workbox-core/${name}`,
       ),
     ],
@@ -79,6 +79,9 @@ export async function shrink(code) {
   const terse = withoutReasons(code)
   const compress = {
     inline: 1,
+    drop_console: true,
+    sequences: false,
+    unsafe_comps: true,
     passes: 4,
     keep_fargs: false,
     pure_funcs: UNUSED,

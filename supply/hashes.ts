@@ -51,7 +51,7 @@ export class SwarmHashes {
     const response = await fetch(url, { cache: 'no-cache', signal: AbortSignal.timeout(DEADLINE_MS) })
     if (!response.ok) throw new IntegrityError(`${this.#swarm.hashes}: status ${response.status}`)
     const fetched = await response.arrayBuffer()
-    if (!(await this.#isGood(fetched))) throw new IntegrityError(`${this.#swarm.hashes}: not what the manifest names`)
+    if (!(await this.#isGood(fetched))) throw new IntegrityError(`${this.#swarm.hashes}: changed`)
     this.#values.set(key, fetched).catch(() => {})
     return new Uint8Array(fetched)
   }

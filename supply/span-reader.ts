@@ -185,11 +185,11 @@ function isUnverifiable(slot: ChunkSlot): boolean {
 }
 
 function unverifiable(file: ManifestFile): IntegrityError {
-  return new IntegrityError(`${file.path} cannot be verified`)
+  return new IntegrityError(`${file.path} has no hash`)
 }
 
 function changed(file: ManifestFile): IntegrityError {
-  return new IntegrityError(`${file.path} is not the version of the manifest`)
+  return new IntegrityError(`${file.path} has changed`)
 }
 
 /**

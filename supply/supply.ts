@@ -171,7 +171,7 @@ export class Supply {
       // A run that brings something and is not here yet is no failure.
       if (isHere || cache.slot(chunk)?.mismatched || this.#origin.runTo(demand.file, chunk)) return
     }
-    throw new OriginFailed(`the origin does not bring ${demand.file.path}`)
+    throw new OriginFailed(demand.file.path)
   }
 
   /** A run that leads to the chunk; undefined when it is here by now, or the origin could not be reached. */
@@ -187,7 +187,7 @@ export class Supply {
     taken.response.body?.cancel().catch(() => {})
     this.#context.answered(demand.file, taken)
     if (isBusy(taken.response)) return undefined
-    throw new OriginFailed(`the origin does not bring ${demand.file.path}`)
+    throw new OriginFailed(demand.file.path)
   }
 
   /** Waits until the run has brought something or is over. */

@@ -14,6 +14,7 @@ import { answer, foreignAnswer, MediaCursors, plainAnswer } from './answer.ts'
 import { FileNotes } from './file-notes.ts'
 import { Lifetime } from './lifetime.ts'
 import { MeshClient } from './mesh-client.ts'
+import { Natives } from './natives.ts'
 import { FED, Playbacks } from './playbacks.ts'
 import { feedsPlayer, targetOf } from './route.ts'
 import { type SwarmSession, ticketFor } from './session.ts'
@@ -42,6 +43,7 @@ export class Accelerator {
   readonly lifetime = new Lifetime()
   readonly mesh: MeshClient
   readonly playbacks = new Playbacks()
+  readonly natives: Natives
   readonly site: Site
   readonly #host: AcceleratorHost
   readonly #patience: Patience
@@ -66,6 +68,7 @@ export class Accelerator {
     this.#values = stores.values
     this.#storeKind = stores.kind
     this.#settings = new Settings(stores.values)
+    this.natives = new Natives(stores.values)
     this.#totals = new Totals(stores.values, host.statsChanged)
     this.#notes = new FileNotes(stores.values, this.lifetime, (fallback) => this.#fellBack(fallback))
     this.site = new Site(host.siteRoot, stores.values, {
@@ -94,7 +97,7 @@ export class Accelerator {
     const accelerator = new Accelerator(host, stores ?? (await openStores()), patience)
     // Settings and counters that cannot be read are as good as none.
     const loading = [accelerator.#settings.load(), accelerator.#totals.load(), accelerator.site.load()]
-    loading.push(accelerator.#listStored())
+    loading.push(accelerator.#listStored(), accelerator.natives.load())
     await Promise.allSettled(loading.map((part) => withDeadline(part, patience.store)))
     return accelerator
   }
@@ -104,7 +107,7 @@ export class Accelerator {
     const target = targetOf(request.url)
     this.lifetime.trackLater(() => this.site.revalidate())
     const listing = this.site.find(target.url)
-    if (!listing) return await foreignAnswer(request)
+    if (!listing || this.natives.has(clientId, request.url)) return await foreignAnswer(request)
     const { swarm, file } = listing
     const preparing = this.#serving ? this.#prepare(listing) : undefined
     const session = preparing && (await withDeadline(preparing, this.#patience.prepare).catch(() => undefined))

@@ -30,8 +30,7 @@ export class RawRest {
   async next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const { value } = await this.#reader.read()
     this.#missing -= value?.length ?? 0
-    if (value ? this.#missing < 0 : this.#missing > 0)
-      throw new IntegrityError(`the origin's body is ${this.#missing} bytes short`)
+    if (value ? this.#missing < 0 : this.#missing > 0) throw new IntegrityError(`${this.#missing} bytes short`)
     return value
   }
 

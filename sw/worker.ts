@@ -1,5 +1,4 @@
 import { expose } from 'comlink'
-import { clientsClaim } from 'workbox-core/clientsClaim.js'
 import { registerQuotaErrorCallback } from 'workbox-core/registerQuotaErrorCallback.js'
 import {
   KEEPALIVE_MS,
@@ -33,7 +32,7 @@ export class TributaryWorker {
 
   /** Listens to all that a worker is told. Must be called while the script is first evaluated. */
   listen(): void {
-    if (OWN_NAME.test(self.location.pathname)) this.#takeOver()
+    if (OWN_NAME.test(self.location.pathname)) self.addEventListener('install', () => void self.skipWaiting())
     this.listenAsGuest()
     self.addEventListener('fetch', (event) => this.#onFetch(event))
   }
@@ -57,12 +56,6 @@ export class TributaryWorker {
     const idle = () => opening.then(({ lifetime }) => lifetime.idle())
     event.waitUntil(response.then(idle, idle))
     return response
-  }
-
-  /** A worker of our own serves the pages that are open already; a guest leaves that to its host. */
-  #takeOver(): void {
-    self.addEventListener('install', () => void self.skipWaiting())
-    clientsClaim()
   }
 
   #accelerator(): Promise<Accelerator> {
@@ -92,6 +85,8 @@ export class TributaryWorker {
     if (message.tributary === 'keepalive') return
     event.waitUntil(
       this.#accelerator().then((accelerator) => {
+        if (message.tributary === 'claim')
+          return accelerator.natives.add(sourceId(event), message.native).finally(claim)
         if (message.tributary === 'host') accelerator.mesh.accept(message.id, message.calls, message.events)
         else if (message.tributary === 'control') expose(controlOf(accelerator), message.port)
         else accelerator.playbacks.report(sourceId(event), message.url, message.slackMs)
@@ -144,12 +139,15 @@ function sourceId({ source }: ExtendableMessageEvent): string {
 
 /** Messages of the site's own scripts to its worker pass by. */
 function isPageMessage(value: unknown): value is PageMessage {
-  const { tributary, id, calls, events, port, url, slackMs } = fieldsOf(value)
+  const { tributary, id, calls, events, port, url, slackMs, native } = fieldsOf(value)
   if (tributary === 'host') return typeof id === 'string' && isPort(calls) && isPort(events)
   if (tributary === 'control') return isPort(port)
   if (tributary === 'playback') return typeof url === 'string' && typeof slackMs === 'number'
+  if (tributary === 'claim') return Array.isArray(native)
   return tributary === 'keepalive'
 }
+
+const claim = () => self.clients.claim()
 
 function isPort(value: unknown): value is MessagePort {
   return value instanceof MessagePort
