@@ -20,5 +20,5 @@ export const PATIENCE: Patience = {
   call: 2_000,
   peerChunk: 10_000,
   origin: 15_000,
-  retry: 1_000,
+  retry: 250,
 }
