@@ -1,6 +1,6 @@
 import { expose, transfer } from 'comlink'
 import type { ChunkRequest, MeshEvent, MeshHost, SwarmTicket } from '../protocol/bridge.ts'
-import type { SwarmStatus } from '../protocol/delivery.ts'
+import { DOWN, JOINING, type SwarmStatus } from '../protocol/delivery.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 
@@ -38,16 +38,6 @@ export interface LazyMeshOptions {
 
 /** A first join waits this long for the mesh script; then it goes on in the background. */
 const LOAD_MS = 1_000
-const NOTHING = new Uint8Array()
-const JOINING: SwarmStatus = {
-  phase: 'joining',
-  peers: 0,
-  available: NOTHING,
-  loading: NOTHING,
-  expected: 0,
-  uploaded: 0,
-}
-const DOWN: SwarmStatus = { ...JOINING, phase: 'down' }
 
 /**
  * The MeshHost that a page offers. The mesh itself is loaded when the worker first joins a swarm, so that pages

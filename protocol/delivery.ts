@@ -25,4 +25,19 @@ export interface SwarmStatus {
   readonly uploaded: number
 }
 
+const NOTHING = new Uint8Array(0)
+
+/** A swarm that was entered this moment. */
+export const JOINING: SwarmStatus = {
+  phase: 'joining',
+  peers: 0,
+  available: NOTHING,
+  loading: NOTHING,
+  expected: 0,
+  uploaded: 0,
+}
+
+/** A swarm that cannot be entered. */
+export const DOWN: SwarmStatus = { ...JOINING, phase: 'down' }
+
 export type FallbackReason = 'file-changed' | 'encoded' | 'wrong-length' | 'store-failed' | 'manifest-broken' | 'error'

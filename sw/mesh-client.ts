@@ -1,7 +1,7 @@
 import { type Remote, transfer, wrap } from 'comlink'
 import type { MeshEvent, MeshHost, SwarmTicket, WorkerMessage } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
-import type { SwarmStatus } from '../protocol/delivery.ts'
+import { DOWN, JOINING, type SwarmStatus } from '../protocol/delivery.ts'
 import { DeadlineMissed } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
@@ -217,14 +217,3 @@ export class MeshClient {
     this.#events.broadcast({ tributary: 'need-host' })
   }
 }
-
-const NOTHING = new Uint8Array(0)
-const JOINING: SwarmStatus = {
-  phase: 'joining',
-  peers: 0,
-  available: NOTHING,
-  loading: NOTHING,
-  expected: 0,
-  uploaded: 0,
-}
-const DOWN: SwarmStatus = { ...JOINING, phase: 'down' }

@@ -1,6 +1,6 @@
 import type { MeshStatus } from '../../mesh/mesh-node.ts'
 import { withDeadline } from '../../protocol/deadline.ts'
-import type { SwarmStatus } from '../../protocol/delivery.ts'
+import { JOINING, type SwarmStatus } from '../../protocol/delivery.ts'
 import type { ChunkSpan } from '../../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../../protocol/units.ts'
 import { Bell } from '../../supply/bell.ts'
@@ -18,16 +18,6 @@ const JOIN_ROUND_TRIPS = 2
 /** As sw/mesh-client.ts has them. */
 const GRACE_MS = 500
 const REFUSED_FOR_MS = 5_000
-
-const NOTHING = new Uint8Array(0)
-const JOINING: SwarmStatus = {
-  phase: 'joining',
-  peers: 0,
-  available: NOTHING,
-  loading: NOTHING,
-  expected: 0,
-  uploaded: 0,
-}
 
 /** The mesh as the worker sees it: what sw/mesh-client.ts makes of a page at the other end of two ports. */
 export class Bridge implements MeshPeers {
