@@ -76,7 +76,7 @@ export function internalNames(script) {
 
 /** The same script in fewer bytes. */
 export async function shrink(code) {
-  const terse = withoutReasons(code)
+  const terse = withoutUnused(code)
   const compress = {
     inline: 1,
     drop_console: true,
@@ -96,19 +96,56 @@ export async function shrink(code) {
 }
 
 /**
- * Nobody reads in a browser why a peer's message was refused: the class of the error is all that counts. Nor what simple-peer
- * tells of its doings, for which the page has a stand-in that keeps silent.
+ * What nobody here uses or reads, and what stands in its place: why a peer's message was refused (the class of the error is
+ * all that counts), what simple-peer tells of its doings, and of comlink and idb what we never ask them for.
  */
-function withoutReasons(code) {
+const LEFT_OUT = [
+  {
+    applies: (node) => ts.isNewExpression(node) && /^ProtocolViolation\d*$/.test(node.expression.text),
+    part: ({ arguments: reasons }) => reasons,
+  },
+  {
+    applies: (node) => ts.isCallExpression(node) && node.expression.name?.text === '_debug',
+    part: ({ arguments: words }) => words,
+  },
+  // Both ends of a conversation are ours: properties are neither set nor constructed, ports neither multiplied nor released.
+  { applies: (node) => ts.isCaseClause(node) && /^(SET|CONSTRUCT|ENDPOINT|RELEASE)$/.test(node.expression.text) },
+  {
+    applies: (node) =>
+      ts.isBinaryExpression(node) && /^(releaseProxy|createEndpoint|"RELEASE"|"bind")$/.test(node.right.getText()),
+    by: 'false',
+  },
+  { applies: (node) => ts.isCallExpression(node) && node.expression.text === 'isAllowedOrigin', by: 'true' },
+  {
+    applies: (node) => ts.isArrayLiteralExpression(node) && node.elements[0]?.elements?.[0]?.text === 'proxy',
+    part: ({ elements: [unused] }) => ({ pos: unused.pos, end: unused.end + ','.length }),
+  },
+  // No code of ours sets a property of what comlink and idb wrap, nor moves a cursor of idb's.
+  {
+    applies: (node) => ts.isMethodDeclaration(node) && /^(set|has|construct)$/.test(node.name.text) && isTrap(node),
+    part: ({ pos, end }) => ({ pos: pos - ','.length, end }),
+  },
+  {
+    applies: (node) =>
+      ts.isCallExpression(node) && /^getCursorAdvanceMethods\(\)\.includes$/.test(node.expression.getText()),
+    by: 'false',
+  },
+]
+
+function withoutUnused(code) {
   const source = ts.createSourceFile('script.js', code, ts.ScriptTarget.ES2022, true)
   const cuts = []
   visit(source, (node) => {
-    if (ts.isNewExpression(node) && /^ProtocolViolation\d*$/.test(node.expression.getText(source)))
-      cuts.push([node.arguments.pos, node.arguments.end])
-    if (ts.isCallExpression(node) && /\._debug$/.test(node.expression.getText(source)))
-      cuts.push([node.arguments.pos, node.arguments.end])
+    const rule = LEFT_OUT.find(({ applies }) => applies(node))
+    if (!rule) return
+    const { pos, end } = rule.part?.(node) ?? node
+    if (pos >= (cuts.at(-1)?.end ?? 0)) cuts.push({ pos, end, by: rule.by ?? '' })
   })
-  return cuts.reverse().reduce((text, [from, to]) => text.slice(0, from) + text.slice(to), code)
+  return cuts.reverse().reduce((text, { pos, end, by }) => `${text.slice(0, pos)} ${by}${text.slice(end)}`, code)
+}
+/** Whether a method is a trap of a proxy. */
+function isTrap({ parent: { parent: user } }) {
+  return (ts.isNewExpression(user) && user.expression.text === 'Proxy') || /^idbProxyTraps/.test(user.name?.text)
 }
 
 /** Takes every name but those of parameters, which nobody outside can see. */
