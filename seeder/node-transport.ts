@@ -1,7 +1,8 @@
-import { GATHER_MS, peerTransport } from '../mesh/peer-transport.ts'
+import { type CreatePeer, GATHER_MS, peerTransport } from '../mesh/peer-transport.ts'
 import type { Transport } from '../mesh/transport.ts'
 import type { IceServer } from '../protocol/manifest.ts'
 import { reasonOf, SeederError } from './errors.ts'
+import { unhurried } from './gathering.ts'
 import { nodeClock } from './node-clock.ts'
 
 /** Makes transports for the ICE servers that a manifest names. */
@@ -23,12 +24,13 @@ export async function loadNodeTransport(): Promise<TransportMaker> {
   const { default: SimplePeer } = await import('simple-peer')
   return (iceServers) => {
     const config = { iceServers: iceServers.map(({ urls, ...credentials }) => ({ urls: [...urls], ...credentials })) }
-    return peerTransport(({ initiator }) => {
+    const create: CreatePeer = ({ initiator }) => {
       const peer = new SimplePeer({ initiator, wrtc, trickle: false, iceCompleteTimeout: GATHER_MS, config })
       // In Node the channel answers on another thread, a tenth of the cost of sending. It holds 64 KiB at most, for
       // simple-peer keeps the rest in its stream: that is counted.
       return Object.defineProperty(peer, 'bufferSize', { value: 0 })
-    }, nodeClock)
+    }
+    return unhurried(peerTransport(create, nodeClock))
   }
 }
 
