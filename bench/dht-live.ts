@@ -1,39 +1,47 @@
-// The DHT on real WebRTC: clients of `tributary/mesh` in one process of Node, with a tracker that is ended half-way.
+// The DHT on real WebRTC: clients of `tributary/mesh` in processes of Node and in browsers, with a tracker that is ended half-way.
 //
-//   npm run bench dht-live -- [--nodes 60] [--links 6] [--lookups 200] [--json]
+//   npm run bench dht-live -- [--nodes 60] [--processes 6] [--browsers 2] [--links 6] [--lookups 200] [--json]
 //
 // Each client gives a file of its own. Lookups are asked of random clients for random files of others, one after the other: first
-// with the tracker, then, 10 s after its end, without. Each connection takes some open files: `ulimit -n` bounds the number of clients.
+// with the tracker, then, 10 s after its end, without. Nodes are spread over the processes.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Tracker } from '../manifest-tool/serve/tracker.ts'
-import type { Mesh } from '../mesh/mesh.ts'
-import { openMesh } from '../seeder/node-mesh.ts'
+import type { InfoHash } from '../protocol/units.ts'
 import { only, progress, readArguments } from './lib/arguments.ts'
+import { Browser } from './lib/browser.ts'
 import { Cleanup } from './lib/cleanup.ts'
+import { Control } from './lib/control.ts'
+import { type MeshHost, nodeHost, pageHost } from './lib/mesh-hosts.ts'
 import { Report } from './lib/report.ts'
+import { Site } from './lib/site.ts'
 import { median } from './lib/statistics.ts'
 
-const { json, numbers } = readArguments({ nodes: [60], links: [6], lookups: [200] })
-const [nodes, links, lookups] = [only(numbers.nodes), only(numbers.links), only(numbers.lookups)]
+const { json, numbers } = readArguments({ nodes: [60], processes: [6], browsers: [2], links: [6], lookups: [200] })
+const [nodes, processes, browsers] = [only(numbers.nodes), only(numbers.processes), only(numbers.browsers)]
+const [links, lookups] = [only(numbers.links), only(numbers.lookups)]
 
-const FILE_BYTES = 100_000
 const BOOTSTRAP_MS = 60_000
-/** Clients come one by one: connections in the making are what takes memory and open files. */
 const ARRIVAL_MS = 300
 const SETTLE_MS = 10_000
-const PATIENCE_MS = 5_000
+/** One lookup in so many goes on to a chunk. */
+const TAKEN = 10
 
 const report = new Report('dht-live', [
-  `${nodes} clients in one process of Node over real WebRTC, ${links} links each; a tracker, until it is ended.`,
-  'bootstrap: until every client has half of its links. found: until a lookup names the holder.',
+  `${nodes} clients in ${processes} processes of Node and ${browsers} in Chromium over real WebRTC, ${links} links each; a tracker, until it is ended.`,
+  'bootstrap: until every client has half of its links. found: until a lookup names the holder. taken: with an info hash alone, until',
+  'the swarm is looked up and described, a holder is connected to, and its first chunk is verified.',
 ])
 
-interface Given {
-  readonly giver: Mesh
-  readonly infoHash: Awaited<ReturnType<Mesh['share']>>['infoHash']
+/** One client, wherever it runs. */
+interface Client {
+  readonly id: string
+  readonly host: MeshHost
+  readonly index: number
+  /** What it gives, and who has some of it by now. */
+  readonly file: { readonly infoHash: InfoHash; readonly holders: Set<string> }
 }
 
 async function openTracker(cleanup: Cleanup): Promise<{ readonly url: string; readonly end: () => void }> {
@@ -47,18 +55,42 @@ async function openTracker(cleanup: Cleanup): Promise<{ readonly url: string; re
   return { url: `ws://127.0.0.1:${port}/`, end: () => tracker.close() }
 }
 
+async function openPages(cleanup: Cleanup): Promise<MeshHost[]> {
+  if (browsers === 0) return []
+  const site = cleanup.add(await Site.make([]), (made) => made.remove())
+  const control = cleanup.add(await Control.open(), (open) => open.close())
+  const server = cleanup.add(await site.serve(false), (running) => running.close())
+  const page = `${server.url}mesh.html`
+  const open = async (_: unknown, i: number) => pageHost(await Browser.open({ control, name: `visitor-${i}`, page }))
+  return await Promise.all(Array.from({ length: browsers }, open))
+}
+
 /** @returns seconds until all have half of their links */
-async function bootstrap(clients: readonly Mesh[], tracker: string): Promise<number> {
+async function bootstrap(hosts: readonly MeshHost[], tracker: string): Promise<number> {
   const startedMs = performance.now()
-  for (const client of clients) {
-    client.join({ trackers: [tracker] })
-    await sleep(ARRIVAL_MS)
+  const enter = (host: MeshHost, i: number) => {
+    const count = host.kind === 'page' ? 1 : Math.floor((nodes + i) / processes)
+    return host.enter({ count, links, tracker, everyMs: ARRIVAL_MS })
   }
-  while (clients.some((client) => client.links.length < links / 2)) {
+  const pages = hosts.filter(({ kind }) => kind === 'page')
+  await Promise.all([...hosts.filter(({ kind }) => kind === 'node').map(enter), ...pages.map(enter)])
+  while ((await linksOf(hosts)).some((count) => count < links / 2)) {
     if (performance.now() - startedMs > BOOTSTRAP_MS) return Number.POSITIVE_INFINITY
-    await sleep(50)
+    await sleep(100)
   }
   return (performance.now() - startedMs) / 1000
+}
+
+async function linksOf(hosts: readonly MeshHost[]): Promise<readonly number[]> {
+  return (await Promise.all(hosts.map((host) => host.linkCounts()))).flat()
+}
+
+async function clientsOf(hosts: readonly MeshHost[]): Promise<readonly Client[]> {
+  const clients = async (host: MeshHost) =>
+    (await host.giveFiles()).map(({ infoHash, giver: id }, index) => {
+      return { id, host, index, file: { infoHash, holders: new Set([id]) } }
+    })
+  return (await Promise.all(hosts.map(clients))).flat()
 }
 
 function oneOf<T>(list: readonly T[]): T {
@@ -67,54 +99,55 @@ function oneOf<T>(list: readonly T[]): T {
   return item
 }
 
-/** @returns milliseconds; undefined when nobody is found */
-async function lookUp(client: Mesh, { infoHash }: Given): Promise<number | undefined> {
-  const startedMs = performance.now()
-  const lookup = client.lookup(infoHash, 0)
-  const first = await Promise.race([lookup.next(), sleep(PATIENCE_MS)])
-  await lookup.return?.()
-  return first?.value === undefined ? undefined : performance.now() - startedMs
+function isThere(ms: number | null): ms is number {
+  return ms !== null
 }
 
-async function round(name: string, clients: readonly Mesh[], given: readonly Given[]): Promise<readonly number[]> {
-  const times: number[] = []
+async function round(name: string, clients: readonly Client[]): Promise<void> {
+  const found: (number | null)[] = []
+  const taken: (number | null)[] = []
   for (let i = 0; i < lookups; i++) {
-    const wanted = oneOf(given)
-    const ms = await lookUp(oneOf(clients.filter((client) => client !== wanted.giver)), wanted)
-    if (ms !== undefined) times.push(ms)
+    const { file } = oneOf(clients)
+    const seeker = oneOf(clients.filter(({ id }) => !file.holders.has(id)))
+    const seeking = { client: seeker.index, infoHash: file.infoHash }
+    const first = await seeker.host.lookUp(seeking)
+    found.push(first !== null && file.holders.has(first.holder) ? first.ms : null)
+    if (i % TAKEN !== 0) continue
+    const ms = await seeker.host.take(seeking)
+    taken.push(ms)
+    if (ms !== null) file.holders.add(seeker.id)
   }
-  times.sort((a, b) => a - b)
+  const times = found.filter(isThere).sort((a, b) => a - b)
   const failed = lookups - times.length
-  const p95 = times[Math.floor(0.95 * times.length)] ?? Number.NaN
+  const counts = await linksOf([...new Set(clients.map(({ host }) => host))])
   report.add({
-    lookups: name,
+    lookups: `${lookups} ${name}`,
     failed: String(failed),
-    'found p50 / p95, ms': `${median(times).toFixed(0)} / ${p95.toFixed(0)}`,
-    'links of a client': median(clients.map((client) => client.links.length)).toFixed(0),
+    'found p50 / p95, ms': `${median(times).toFixed(0)} / ${(times[Math.floor(0.95 * times.length)] ?? Number.NaN).toFixed(0)}`,
+    taken: `${taken.filter(isThere).length} of ${taken.length}`,
+    'taken p50, ms': median(taken.filter(isThere)).toFixed(0),
+    'links of a client, least / p50': `${Math.min(...counts)} / ${median(counts).toFixed(0)}`,
   })
   report.target({ name: `found, p50, ${name}`, value: median(times), atMost: 150, unit: 'ms' })
   report.target({ name: `failed, ${name}`, value: failed, atMost: 0, unit: '' })
-  return times
 }
 
 await Cleanup.around(async (cleanup) => {
   const tracker = await openTracker(cleanup)
-  const clients: Mesh[] = []
-  for (let i = 0; i < nodes; i++) clients.push(cleanup.add(await openMesh({ links }), (mesh) => mesh.close()))
+  const roles = Array.from({ length: processes }, nodeHost)
+  const hosts = [...roles, ...(await openPages(cleanup))]
+  for (const host of hosts) cleanup.add(host, (open) => open.end())
   progress('bootstrap')
-  const seconds = await bootstrap(clients, tracker.url)
+  const seconds = await bootstrap(hosts, tracker.url)
   report.target({ name: 'bootstrap', value: seconds, atMost: BOOTSTRAP_MS / 1000, unit: 's' })
   progress('files are given')
-  const given: Given[] = []
-  for (const [i, giver] of clients.entries()) {
-    const { infoHash } = await giver.share(`${i}.bin`, new Uint8Array(FILE_BYTES).fill(i))
-    given.push({ giver, infoHash })
-  }
+  const clients = await clientsOf(hosts)
   await sleep(SETTLE_MS)
-  await round('with the tracker', clients, given)
+  progress('lookups with the tracker')
+  await round('with the tracker', clients)
   tracker.end()
   await sleep(SETTLE_MS)
-  await round('without it', clients, given)
+  progress('lookups without it')
+  await round('without it', clients)
 })
 report.print(json)
-process.exit() // WebRTC for Node has threads that stay

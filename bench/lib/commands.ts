@@ -1,5 +1,7 @@
 // What a bench may ask of its page. The page's side is in bench/page/; the names and shapes are checked on both.
 
+import type { MeshCommands } from './mesh-clients.ts'
+
 /** One download, read to its end and dropped. */
 export interface Download {
   readonly bytes: number
@@ -96,7 +98,7 @@ export interface TorrentOptions {
   readonly tuned: boolean
 }
 
-export type Commands = PageCommands & LinkCommands & TorrentCommands
+export type Commands = PageCommands & LinkCommands & TorrentCommands & MeshCommands
 
 /** What travels to the page. */
 export interface Order {

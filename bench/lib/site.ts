@@ -75,7 +75,7 @@ export function rateOf(megabits: number | undefined): number | undefined {
   return megabits === undefined ? undefined : (megabits * 1e6) / 8
 }
 
-const PAGES = ['downloads', 'link', 'webtorrent'] as const
+const PAGES = ['downloads', 'link', 'webtorrent', 'mesh'] as const
 
 async function writePages(dir: string): Promise<void> {
   const folder = fileURLToPath(new URL('../page/', import.meta.url))
