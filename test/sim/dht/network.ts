@@ -8,6 +8,8 @@ import { describedDial, type SimLink, type SimNode, type Told, type World } from
 
 /** Nodes that a tracker names to who asks. */
 const BOOTSTRAP = 2
+/** Who has so many links meanwhile needs no tracker. */
+const ENOUGH_LINKS = 4
 const TRACKER_MS = 120
 
 /** Nodes, their links, and how long everything takes. */
@@ -53,11 +55,17 @@ export class Network implements World {
   }
 
   join(): SimNode {
+    const node = this.add()
+    node.handle({ kind: 'tick' })
+    return node
+  }
+
+  /** A node that does nothing before somebody is linked with it. */
+  add(): SimNode {
     const node = this.#make(this)
     this.#numbers.set(node, this.#nodes.length)
     this.#nodes.push(node)
     this.alive.push(node)
-    node.handle({ kind: 'tick' })
     return node
   }
 
@@ -133,6 +141,7 @@ export class Network implements World {
 
   bootstrap(node: SimNode): void {
     this.after(TRACKER_MS, () => {
+      if (node.links.size >= ENOUGH_LINKS) return
       for (let i = 0; i < BOOTSTRAP; i++) {
         const peer = this.random.pick(this.alive)
         if (peer === node) continue

@@ -1,5 +1,6 @@
 import { regionKey } from '../../../mesh/dht/id.ts'
 import { ATTACKERS } from './attacks/attacks.ts'
+import { convergedLinks } from './converged.ts'
 import { type Damage, Harm } from './harm.ts'
 import { HostileNode } from './hostile-node.ts'
 import { Network } from './network.ts'
@@ -95,7 +96,8 @@ class Run {
     const { nodes, joinS, settleS, measureS } = this.#scenario
     const { queue } = this.#network
     const emptyBytes = usedMemory()
-    for (let i = 0; i < nodes; i++) queue.at((1000 * joinS * i) / nodes, () => this.#join())
+    if (joinS === 0) this.#begin()
+    for (let i = 0; i < nodes && joinS > 0; i++) queue.at((1000 * joinS * i) / nodes, () => this.#join())
     const startMs = 1000 * (joinS + settleS)
     queue.runUntil(startMs)
     this.#measures = true
@@ -140,9 +142,25 @@ class Run {
 
   // Lives
 
+  /** All at once, with the links that they would have in the end. */
+  #begin(): void {
+    const { nodes, links } = this.#scenario
+    const network = this.#network
+    const all = Array.from({ length: nodes }, () => network.add())
+    const ids = all.map(({ dht }) => dht.id)
+    for (const [a, b] of convergedLinks(ids, links, network.random)) {
+      const [from, to] = [all[a], all[b]]
+      if (from !== undefined && to !== undefined) network.connect(from, to)
+    }
+    for (const node of all) this.#live(node)
+  }
+
   #join(): void {
+    this.#live(this.#network.join())
+  }
+
+  #live(node: SimNode): void {
     const { random } = this.#network
-    const node = this.#network.join()
     node.swarm = this.#swarms.pick(random)
     this.#harm.joined(node)
     this.#leaveLater(node)

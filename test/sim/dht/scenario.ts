@@ -17,7 +17,7 @@ export interface Scenario {
   readonly dialFailures: number
   /** Characters of a session description. */
   readonly descriptionLength: number
-  /** Nodes come one after the other over this time. */
+  /** Nodes come one after the other over this time. 0: all are there at once, and linked as they would be in the end. */
   readonly joinS: number
   /** Then the network is left alone, and then measured. */
   readonly settleS: number
