@@ -11,9 +11,8 @@ export type Registered = 'active' | 'off' | 'failed' | 'bypassed'
  * Registers the worker, has it claim the page, and waits until it controls it.
  * Never rejects: without a worker the page works as if we were not there.
  * @param worker undefined where the site has a worker of its own, which we are a guest of
- * @param native lists the media that the page has begun to load; called when the worker is about to take over
  */
-export async function takeControl(worker: string | undefined, native: () => readonly string[]): Promise<Registered> {
+export async function takeControl(worker: string | undefined): Promise<Registered> {
   const container = navigator.serviceWorker
   if (!container) return 'off'
   try {
@@ -27,7 +26,7 @@ export async function takeControl(worker: string | undefined, native: () => read
         return (await controlled(container, 1_000)) ? 'active' : 'bypassed'
       if (!container.controller) {
         const { active } = await withDeadline(container.ready, CONTROL_MS)
-        active?.postMessage({ tributary: 'claim', native: native() } satisfies PageMessage)
+        active?.postMessage({ tributary: 'claim' } satisfies PageMessage)
       }
     }
     return (await controlled(container, CONTROL_MS)) ? 'active' : 'failed'

@@ -118,10 +118,16 @@ export class Tributary extends EventTarget {
   async #start(): Promise<State> {
     const root = new URL('./', this.#options.worker ?? location.href).href
     let native: readonly string[] = []
-    const worker = await takeControl(this.#options.worker, () => {
-      native = loadedUrls(document, root)
-      return native
-    })
+    if (!this.#worker.isControlled)
+      navigator.serviceWorker?.addEventListener(
+        'controllerchange',
+        () => {
+          native = loadedUrls(document, root)
+          this.#worker.post({ tributary: 'native', native })
+        },
+        { once: true },
+      )
+    const worker = await takeControl(this.#options.worker)
     const mesh = 'RTCPeerConnection' in globalThis ? 'standby' : 'off'
     if (worker !== 'active') return { ...NO_WORKER, worker, mesh: 'off' }
     const details = await this.#greet().catch(() => NO_WORKER)

@@ -17,8 +17,10 @@ export type PageMessage =
   | { readonly tributary: 'host'; readonly id: string; readonly calls: MessagePort; readonly events: MessagePort }
   /** This page wants the worker's controls: WorkerControl is exposed with comlink on `port`. */
   | { readonly tributary: 'control'; readonly port: MessagePort }
-  /** This page would be controlled. `native`: URLs of media that it has begun to load, and goes on with by itself. */
-  | { readonly tributary: 'claim'; readonly native: readonly string[] }
+  /** This page would be controlled. */
+  | { readonly tributary: 'claim' }
+  /** This page was open before it was controlled. `native`: URLs of media that it has begun to load, and goes on with by itself. */
+  | { readonly tributary: 'native'; readonly native: readonly string[] }
   /** Says nothing; being received is what keeps the worker alive. */
   | { readonly tributary: 'keepalive' }
   /**

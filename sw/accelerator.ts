@@ -68,7 +68,7 @@ export class Accelerator {
     this.#values = stores.values
     this.#storeKind = stores.kind
     this.#settings = new Settings(stores.values)
-    this.natives = new Natives(stores.values)
+    this.natives = new Natives(stores.values, this.lifetime, host.userAgent)
     this.#totals = new Totals(stores.values, host.statsChanged)
     this.#notes = new FileNotes(stores.values, this.lifetime, (fallback) => this.#fellBack(fallback))
     this.site = new Site(host.siteRoot, stores.values, {
@@ -106,16 +106,16 @@ export class Accelerator {
   async respond(request: Request, clientId: string): Promise<Response> {
     const target = targetOf(request.url)
     this.lifetime.trackLater(() => this.site.revalidate())
-    const listing = this.site.find(target.url)
-    if (!listing || this.natives.has(clientId, request.url)) return await foreignAnswer(request)
+    const listing = this.natives.has(clientId, request) ? undefined : this.site.find(target.url)
+    const session = listing && (await this.#served(listing))
+    const isMade = this.natives.isMade(clientId, request, Boolean(session))
+    if (!listing) return await foreignAnswer(request, isMade)
     const { swarm, file } = listing
-    const preparing = this.#serving ? this.#prepare(listing) : undefined
-    const session = preparing && (await withDeadline(preparing, this.#patience.prepare).catch(() => undefined))
-    if (!session || this.#notes.isBypassed(swarm, file)) return await this.#plain({ request, target }, file.path)
+    if (!session) return await this.#plain({ request, target, isMade }, file.path)
     session.asked.add(file)
     this.#takePart(session)
     return await answer(
-      { request, clientId, target, file, session },
+      { request, clientId, target, file, session, isMade },
       {
         userAgent: this.#host.userAgent,
         cursors: this.#cursors,
@@ -126,6 +126,13 @@ export class Accelerator {
         streaming: this.#host.streaming,
       },
     )
+  }
+
+  /** Undefined when the file has to come from the origin alone. */
+  async #served(listing: Listing): Promise<SwarmSession | undefined> {
+    const preparing = this.#serving ? this.#prepare(listing) : undefined
+    const session = preparing && (await withDeadline(preparing, this.#patience.prepare).catch(() => undefined))
+    return this.#notes.isBypassed(listing.swarm, listing.file) ? undefined : session
   }
 
   /** Whether a request for `url` would be answered from chunks now. */
@@ -160,14 +167,14 @@ export class Accelerator {
     await this.#settings.change({ sharing })
   }
 
-  /** Forgets everything but the manifest. */
+  /** Forgets everything but the manifest, and what open pages play. */
   async clear(): Promise<void> {
     for (const infoHash of await this.#store.swarms()) await this.#drop(infoHash)
     await this.#values.clear()
     this.#settings.reset()
     this.#notes.forget()
     await this.#totals.clear()
-    await this.site.save()
+    await Promise.all([this.site.save(), this.natives.save()])
   }
 
   /** Gives up the chunks of the swarm that was used longest ago. Resolves with false when there is none but `keep`. */

@@ -56,7 +56,11 @@ export interface Asked {
   readonly target: Target
   readonly file: ManifestFile
   readonly session: SwarmSession
+  /** Whether the answer must have no address, see Natives. */
+  readonly isMade: boolean
 }
+
+type Foreign = Pick<Asked, 'request' | 'target' | 'isMade'>
 
 /** Answers a request for a file of the manifest. Rejects only where the origin itself would have failed. */
 export async function answer(asked: Asked, context: AnswerContext): Promise<Response> {
@@ -75,20 +79,21 @@ export async function answer(asked: Asked, context: AnswerContext): Promise<Resp
 }
 
 /** The origin's own answer to a request for what may be no file of ours. */
-export async function foreignAnswer(request: Request): Promise<Response> {
+export async function foreignAnswer(request: Request, isMade = false): Promise<Response> {
   // A name in a link counts for listed files alone: it could make a program of any other answer.
   const target = unnamed(targetOf(request.url))
-  return await plainAnswer({ request, target }, new URL(target.url).pathname)
+  return await plainAnswer({ request, target, isMade }, new URL(target.url).pathname)
 }
 
 /**
  * The origin's own answer, with the name of a download put on.
  * @param path whose last segment is the name when the link gives none
  */
-export async function plainAnswer({ request, target }: Pick<Asked, 'request' | 'target'>, path: string) {
-  if (target.downloadName === undefined) return await fetch(request)
-  const response = await fetch(target.url, { credentials: request.credentials, headers: request.headers })
-  return ownAnswer({ request, target }, response, path)
+export async function plainAnswer(asked: Foreign, path: string): Promise<Response> {
+  const { url, downloadName } = asked.target
+  const { credentials, headers } = asked.request
+  const answering = downloadName === undefined ? fetch(asked.request) : fetch(url, { credentials, headers })
+  return ownAnswer(asked, await answering, path)
 }
 
 /** A window from `start` on: what is held at once, else a short stretch as it comes in. */
@@ -246,10 +251,12 @@ async function handOn(asked: Asked, context: AnswerContext, origin: OriginAnswer
 }
 
 /** The origin's answer to us as an answer to the page. */
-function ownAnswer({ request, target }: Pick<Asked, 'request' | 'target'>, response: Response, path: string): Response {
+function ownAnswer({ request, target, isMade }: Foreign, response: Response, path: string): Response {
   if (target.downloadName !== undefined && response.ok) return named(response, target.downloadName, path)
   // A navigation does not take an answer that was redirected (Fetch standard, "HTTP fetch").
-  return response.redirected && request.redirect !== 'follow' ? new Response(response.body, response) : response
+  const takesNoAddress = isMade || (response.redirected && request.redirect !== 'follow')
+  // What another site lets nobody read, nobody can make anew.
+  return takesNoAddress && response.status > 0 ? new Response(response.body, response) : response
 }
 
 function named(response: Response, downloadName: string, path: string): Response {

@@ -64,7 +64,17 @@ export function feedsPlayer(request: Request, { type }: ManifestFile): boolean {
 /** Engines whose media elements go on by themselves after a 206 that is shorter than they asked for. WebKit's do not. */
 const TAKES_SHORT_ANSWERS = /(Firefox|Chrome|Chromium)\//
 
+/** Whether a media element asks. */
+export function isMedia({ destination }: Request): boolean {
+  return destination === 'video' || destination === 'audio'
+}
+
 /** Whether a media element asks, and would ask again after a short window of the rest. */
 export function takesWindows(request: Request, userAgent: string): boolean {
-  return (request.destination === 'video' || request.destination === 'audio') && TAKES_SHORT_ANSWERS.test(userAgent)
+  return isMedia(request) && TAKES_SHORT_ANSWERS.test(userAgent)
+}
+
+/** Whether a media element has begun already: the first time, it asks for everything. */
+export function isContinued(request: Request): boolean {
+  return isMedia(request) && !(request.headers.get('range') ?? '').startsWith('bytes=0-')
 }

@@ -12,7 +12,7 @@ import { fieldsOf } from '../protocol/shape.ts'
 import { PATIENCE } from '../supply/patience.ts'
 import { Accelerator } from './accelerator.ts'
 import { foreignAnswer } from './answer.ts'
-import { mightServe } from './route.ts'
+import { isContinued, mightServe } from './route.ts'
 
 declare const self: ServiceWorkerGlobalScope
 
@@ -48,11 +48,16 @@ export class TributaryWorker {
   /** Answers a request, or undefined at once when it is not for us. */
   handle(request: Request, event: ExtendableEvent & { readonly clientId?: string }): Promise<Response> | undefined {
     if (!mightServe(request, this.siteRoot)) return undefined
+    const { clientId = '' } = event
     const opening = this.#accelerator()
     const response = withDeadline(opening, PATIENCE.prepare)
-      .then((accelerator) => accelerator.respond(request, event.clientId ?? ''))
+      .then((accelerator) => accelerator.respond(request, clientId))
       // Whatever goes wrong before the first byte ends in what the origin itself would have answered.
-      .catch(() => foreignAnswer(request))
+      .catch(async () => {
+        const isMade = opening.then(({ natives }) => natives.isMade(clientId, request, false))
+        // In the middle of a film the browser takes no other answers than before.
+        return foreignAnswer(request, isContinued(request) && (await isMade))
+      })
     const idle = () => opening.then(({ lifetime }) => lifetime.idle())
     event.waitUntil(response.then(idle, idle))
     return response
@@ -85,9 +90,9 @@ export class TributaryWorker {
     if (message.tributary === 'keepalive') return
     event.waitUntil(
       this.#accelerator().then((accelerator) => {
-        if (message.tributary === 'claim')
-          return accelerator.natives.add(sourceId(event), message.native).finally(claim)
-        if (message.tributary === 'host') accelerator.mesh.accept(message.id, message.calls, message.events)
+        if (message.tributary === 'claim') return claim(accelerator)
+        if (message.tributary === 'native') accelerator.natives.name(sourceId(event), message.native)
+        else if (message.tributary === 'host') accelerator.mesh.accept(message.id, message.calls, message.events)
         else if (message.tributary === 'control') expose(controlOf(accelerator), message.port)
         else accelerator.playbacks.report(sourceId(event), message.url, message.slackMs)
       }),
@@ -143,11 +148,18 @@ function isPageMessage(value: unknown): value is PageMessage {
   if (tributary === 'host') return typeof id === 'string' && isPort(calls) && isPort(events)
   if (tributary === 'control') return isPort(port)
   if (tributary === 'playback') return typeof url === 'string' && typeof slackMs === 'number'
-  if (tributary === 'claim') return Array.isArray(native)
-  return tributary === 'keepalive'
+  if (tributary === 'native') return Array.isArray(native)
+  return tributary === 'claim' || tributary === 'keepalive'
 }
 
-const claim = () => self.clients.claim()
+/** Takes all open pages of the site, whatever they have begun to load. */
+async function claim({ natives }: Accelerator): Promise<void> {
+  const { clients } = self
+  const ours = (await clients.matchAll()).map(({ id }) => id)
+  const all = await clients.matchAll({ includeUncontrolled: true })
+  natives.claim(all.flatMap(({ id }) => (ours.includes(id) ? [] : id)))
+  await clients.claim()
+}
 
 function isPort(value: unknown): value is MessagePort {
   return value instanceof MessagePort

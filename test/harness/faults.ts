@@ -6,6 +6,8 @@ export type Fault =
   | { readonly kind: 'status'; readonly status: number }
   /** Another body, as a whole, with status 200. */
   | { readonly kind: 'body'; readonly type: string; readonly body: string | Uint8Array }
+  /** Another address. */
+  | { readonly kind: 'redirect'; readonly to: string }
   /** The connection breaks after so many bytes of each body. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
   /** After so many bytes of each body nothing more comes, and the connection stays. */
@@ -23,6 +25,9 @@ export function applyFault(response: ServerResponse, fault: Fault): boolean {
     case 'body':
       response.writeHead(200, { 'Content-Type': fault.type, 'Content-Length': Buffer.byteLength(fault.body) })
       response.end(fault.body)
+      return true
+    case 'redirect':
+      response.writeHead(302, { Location: fault.to }).end()
       return true
     case 'headers':
       for (const [name, value] of Object.entries(fault.headers)) response.setHeader(name, value)

@@ -88,7 +88,7 @@ export class Worker implements Source {
     if (start !== undefined) Object.defineProperty(request, 'destination', { value: 'video' })
     const session = { cache: this.cache, supply: this.supply, hashes: this.#hashes, asked: new Set([content.file]) }
     return await answer(
-      { request, clientId: CLIENT, target: targetOf(url), file: content.file, session },
+      { request, clientId: CLIENT, target: targetOf(url), file: content.file, session, isMade: true },
       {
         userAgent: CHROME,
         cursors: this.#cursors,
