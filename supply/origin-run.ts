@@ -82,11 +82,10 @@ export class OriginRun {
     await this.#bell.next(ms)
   }
 
-  /** Whether the run will get to the byte at `position` soon. */
-  leadsTo(position: number): boolean {
-    return (
-      !this.#stopped && position < this.end && position >= this.#position && position - this.#position <= BEHIND_BYTES
-    )
+  /** Whether the run will get to the byte at `position` soon. One that nobody paces does for a download, wherever it is. */
+  leadsTo(position: number, media: boolean): boolean {
+    if (this.#stopped || position < this.#position || position >= this.end) return false
+    return (!media && !this.#options.demands) || position - this.#position <= BEHIND_BYTES
   }
 
   /** Ends a paced run `bytes` after its start, or with the chunk it is at, if the origin can be asked for the rest. */

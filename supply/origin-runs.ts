@@ -137,9 +137,9 @@ export class OriginRuns {
   }
 
   /** The run that gets to the first missing byte of the chunk soon. */
-  runTo(file: ManifestFile, chunk: ChunkIndex): OriginRun | undefined {
+  runTo({ file, media }: Demand, chunk: ChunkIndex): OriginRun | undefined {
     const position = bytesOfChunk(file, chunk).start + this.#context.cache.leftover(chunk)
-    return [...this.#runs].find((run) => run.file === file && run.leadsTo(position))
+    return [...this.#runs].find((run) => run.file === file && run.leadsTo(position, media))
   }
 
   /** The run that is at or beyond a position of the file. */

@@ -94,8 +94,9 @@ export class Supply {
     const slot = this.#context.cache.slot(chunk)
     if (slot && slot.state !== 'lost') return await this.#await(demand, chunk, slot)
     const supplier = this.#supplierFor(demand, chunk)
-    if (supplier.kind === 'peers') return this.#askPeers(demand.file, chunk)
-    if (supplier.kind === 'origin') return await this.#fromOrigin(demand, chunk)
+    // What an origin transfer comes to is not asked for twice.
+    if (supplier.kind === 'peers' && this.#free(chunk)) return this.#askPeers(demand.file, chunk)
+    if (supplier.kind !== 'wait') return await this.#fromOrigin(demand, chunk)
     this.ahead(demand)
     await this.#context.mesh.change(supplier.ms)
   }
@@ -110,7 +111,7 @@ export class Supply {
   startsAtOrigin(demand: Demand): boolean {
     const chunk = chunkAt(demand.file, demand.position)
     const onItsWay =
-      !this.#context.cache.isFree(chunk) || this.#origin.asked(chunk) || this.#origin.runTo(demand.file, chunk)
+      !this.#context.cache.isFree(chunk) || this.#origin.asked(chunk) || this.#origin.runTo(demand, chunk)
     return !onItsWay && this.#supplierFor(demand, chunk).kind === 'origin'
   }
 
@@ -169,7 +170,7 @@ export class Supply {
       if (run) await this.#firstBytes(run)
       const isHere = !cache.isFree(chunk) || cache.leftover(chunk) > before
       // A run that brings something and is not here yet is no failure.
-      if (isHere || cache.slot(chunk)?.mismatched || this.#origin.runTo(demand.file, chunk)) return
+      if (isHere || cache.slot(chunk)?.mismatched || this.#origin.runTo(demand, chunk)) return
     }
     throw new OriginFailed(demand.file.path)
   }
@@ -178,7 +179,7 @@ export class Supply {
   async #startRun(demand: Demand, chunk: ChunkIndex): Promise<OriginRun | undefined> {
     // Looks again after each wait, and does not wait for nothing: another reader would ask meanwhile.
     for (let asked = this.#origin.asked(chunk); asked; asked = this.#origin.asked(chunk)) await asked
-    const running = this.#origin.runTo(demand.file, chunk)
+    const running = this.#origin.runTo(demand, chunk)
     if (running || !this.#context.cache.isFree(chunk)) return running
     const take = (answer: OriginAnswer, asked: ByteSpan) =>
       answer.kind === 'bytes' && answer.span.start === asked.start ? this.adopt(demand, answer, asked.end) : answer
@@ -378,8 +379,9 @@ export class Supply {
   }
 }
 
-function isFromPeers(slot: ChunkSlot): boolean {
-  return slot.source === 'peers' && slot.state === 'filling'
+/** Whether peers have still to bring it: what is here and being verified is nobody's to fetch again. */
+function isFromPeers({ source, state, filled }: ChunkSlot): boolean {
+  return source === 'peers' && state === 'filling' && filled === 0
 }
 
 /** First byte that peers are asked for ahead of a media element: nothing that the origin is bringing already. */
