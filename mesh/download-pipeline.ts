@@ -42,6 +42,8 @@ export class DownloadPipeline {
   readonly #withdrawn = new Map<number, number>()
   readonly #rate = new RateMeter()
   #mostRequests = MOST_REQUESTS
+  /** Nothing is asked for until there is room for a batch. */
+  #isFull = false
   #roundTripMs: number | undefined
   #quietSinceMs = 0
   #unasked = UNASKED_ALLOWANCE
@@ -85,12 +87,13 @@ export class DownloadPipeline {
   }
 
   /**
-   * Requests to send now. Sent in batches: nothing while the pipeline is more than three quarters full, for each data
-   * channel message costs both sides.
+   * Requests to send now. Sent in batches: once the pipeline is full nothing before it is less than three quarters full, for
+   * each data channel message costs both sides.
    */
   refill(nowMs: number, lacks: Lacks): BlockSpan[] {
     const target = this.#target(nowMs)
-    if (this.#tasks.length === 0 || this.#outstanding.size > target * 0.75) return []
+    if (this.#outstanding.size <= target * 0.75) this.#isFull = false
+    if (this.#tasks.length === 0 || this.#isFull) return []
     const wasEmpty = this.#outstanding.size === 0
     const spans: BlockSpan[] = []
     for (let task = this.#tasks[0]; task !== undefined && this.#outstanding.size < target; task = this.#tasks[0]) {
@@ -102,6 +105,7 @@ export class DownloadPipeline {
       }
       if (task.low >= task.high) this.#tasks.shift()
     }
+    this.#isFull = this.#outstanding.size >= target
     if (wasEmpty && spans.length > 0) {
       this.#quietSinceMs = nowMs
       this.#rate.resume(nowMs)

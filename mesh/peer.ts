@@ -22,8 +22,8 @@ export interface Peer {
   counted: boolean
   /** Bytes handed to the link that it has not sent, as far as known. */
   buffered: number
-  /** Stored chunk that it waits for. */
-  reading: ChunkIndex | undefined
+  /** Stored chunks that it waits for. */
+  readonly reading: Set<ChunkIndex>
   /** It was silent: it gets nothing new before this time. */
   restsUntilMs: number
   /** When something was last sent. */
@@ -47,7 +47,7 @@ export function newPeer(who: Pick<Peer, 'link' | 'session' | 'initiator' | 'expe
     searched: -1,
     counted: false,
     buffered: 0,
-    reading: undefined,
+    reading: new Set(),
     restsUntilMs: 0,
     sentMs: nowMs,
     guests: new Set(),

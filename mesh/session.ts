@@ -2,7 +2,7 @@ import { ProtocolViolation } from '../protocol/errors.ts'
 import { BLOCK_SIZE, type ChunkIndex, type InfoHash } from '../protocol/units.ts'
 import { bitfieldLength, checkBitfield, clearBit, fullBitfield, hasBit, setBit } from '../protocol/wire/bitfield.ts'
 import { DONT_HAVE_EXTENSION, encodeDontHave, parseDontHave } from '../protocol/wire/dont-have.ts'
-import { encodeMessage, type Sendable } from '../protocol/wire/encode.ts'
+import { encodeMessage, pieceHead, type Sendable } from '../protocol/wire/encode.ts'
 import { EXTENSION_HANDSHAKE_ID, parseExtensionHandshake } from '../protocol/wire/extension-handshake.ts'
 import { type Arrival, FrameDecoder } from '../protocol/wire/frame-decoder.ts'
 import { encodeHandshake, type Handshake, type PeerId } from '../protocol/wire/handshake.ts'
@@ -123,8 +123,12 @@ export class Session {
     if (choking) this.#refuse(this.uploads.take())
   }
 
+  /** Who has the chunk itself is told with whatever is sent next. */
   announce(chunk: ChunkIndex): void {
-    if (this.#remote !== undefined) this.send({ kind: 'have', chunk })
+    if (this.#remote === undefined) return
+    const message = encodeMessage({ kind: 'have', chunk })
+    if (this.has(chunk)) this.#outbox.add(message)
+    else this.#write(message)
   }
 
   /** Takes an announcement back, where the peer understands that. */
@@ -153,7 +157,7 @@ export class Session {
   sendPiece(): number {
     const { head, headBytes } = this.uploads
     if (head === undefined || headBytes === undefined) return 0
-    this.send({ kind: 'piece', chunk: head.chunk, offset: head.offset, bytes: headBytes })
+    this.#write(pieceHead(head), headBytes)
     this.uploads.shift()
     this.given += head.length
     return head.length
@@ -179,8 +183,8 @@ export class Session {
     this.#write(encodeMessage(message))
   }
 
-  #write(frame: Uint8Array): void {
-    this.#outbox.add(frame)
+  #write(...frame: readonly Uint8Array[]): void {
+    this.#outbox.add(...frame)
     this.#options.onOutput()
   }
 

@@ -55,7 +55,7 @@ export class Swarm {
     this.#downloader = new Downloader({ peers, lengthOf, trees, emit, accuse, learned })
     this.#hashServer = new HashServer({ trees, lengthOf, emit, gives: (chunk) => this.#holdings.gives(chunk) })
     const flush = (peer: Peer, nowMs: number) => this.#flush(peer, nowMs)
-    this.#uploader = new Uploader({ peers, emit, flush, share: options.uploadShare })
+    this.#uploader = new Uploader({ peers, lengthOf, emit, flush, share: options.uploadShare })
     this.#guests = new Guests(options.guests ?? [])
     this.#conversation = new Conversation({
       roster: this.#roster,
@@ -288,7 +288,10 @@ export class Swarm {
     for (const peer of [...this.#roster.peers.values()]) {
       const reason = reasonToEnd(peer, nowMs)
       if (reason !== undefined) this.#end(peer, reason, nowMs)
-      else keepAlive(peer, nowMs)
+      else {
+        keepAlive(peer, nowMs)
+        this.#dirty.add(peer) // what could wait
+      }
     }
     if (nowMs - this.#rechokedMs >= RECHOKE_MS) {
       this.#rechokedMs = nowMs

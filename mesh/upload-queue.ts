@@ -4,11 +4,11 @@ import type { BlockSpan } from '../protocol/wire/messages.ts'
 /** Requests kept for one peer; announced as `reqq`. More are refused. */
 export const UPLOAD_QUEUE = 256
 
-/** What one peer has asked us for, oldest first, and the bytes of the chunk at the head. */
+/** What one peer has asked us for, oldest first, and the bytes of the chunks that are next. */
 export class UploadQueue {
   readonly #spans: BlockSpan[] = []
-  /** One chunk at most: requests come chunk after chunk. */
-  #loaded: { readonly chunk: ChunkIndex; readonly bytes: Uint8Array } | undefined
+  /** Chunks that are asked for. */
+  readonly #loaded = new Map<ChunkIndex, Uint8Array>()
 
   get head(): BlockSpan | undefined {
     return this.#spans[0]
@@ -24,34 +24,47 @@ export class UploadQueue {
   /** @returns whether it was there */
   cancel(span: BlockSpan): boolean {
     const at = this.#spans.findIndex((other) => sameSpan(other, span))
-    if (at >= 0) this.#spans.splice(at, 1)
-    return at >= 0
+    if (at < 0) return false
+    this.#spans.splice(at, 1)
+    if (!this.#wants(span.chunk)) this.#loaded.delete(span.chunk)
+    return true
   }
 
+  /** Keeps a chunk for as long as it is asked for. */
   load(chunk: ChunkIndex, bytes: Uint8Array): void {
-    this.#loaded = { chunk, bytes }
+    if (this.#wants(chunk)) this.#loaded.set(chunk, bytes)
   }
 
-  /** The chunk that is asked for after the head's. Walks the queue: meant for once a chunk. */
-  get nextChunk(): ChunkIndex | undefined {
-    const { head } = this
-    return this.#spans.find((span) => span.chunk !== head?.chunk)?.chunk
+  isLoaded(chunk: ChunkIndex): boolean {
+    return this.#loaded.has(chunk)
+  }
+
+  /** The chunks that are asked for, the head's first. Walks the queue as far as it is iterated. */
+  *chunks(): Generator<ChunkIndex, void, undefined> {
+    const seen = new Set<ChunkIndex>()
+    for (const { chunk } of this.#spans) {
+      if (seen.has(chunk)) continue
+      seen.add(chunk)
+      yield chunk
+    }
   }
 
   /** Bytes of the head's block, or undefined when its chunk is not loaded. Zeros stand after the chunk's own bytes. */
   get headBytes(): Uint8Array | undefined {
     const { head } = this
-    if (head === undefined || this.#loaded?.chunk !== head.chunk) return undefined
-    const view = this.#loaded.bytes.subarray(head.offset, head.offset + head.length)
+    const bytes = head && this.#loaded.get(head.chunk)
+    if (head === undefined || bytes === undefined) return undefined
+    const view = bytes.subarray(head.offset, head.offset + head.length)
     if (view.length === head.length) return view
     const padded = new Uint8Array(head.length)
     padded.set(view)
     return padded
   }
 
+  /** Requests come chunk after chunk: what is left behind is hardly needed again. */
   shift(): void {
-    this.#spans.shift()
-    if (this.#spans.length === 0) this.#loaded = undefined
+    const gone = this.#spans.shift()
+    if (gone !== undefined && this.head?.chunk !== gone.chunk) this.#loaded.delete(gone.chunk)
   }
 
   /** Removes the requests for one chunk, or all. @returns them */
@@ -59,8 +72,13 @@ export class UploadQueue {
     const taken = this.#spans.filter((span) => chunk === undefined || span.chunk === chunk)
     const kept = chunk === undefined ? [] : this.#spans.filter((span) => span.chunk !== chunk)
     this.#spans.splice(0, this.#spans.length, ...kept)
-    if (kept.length === 0) this.#loaded = undefined
+    if (chunk === undefined) this.#loaded.clear()
+    else this.#loaded.delete(chunk)
     return taken
+  }
+
+  #wants(chunk: ChunkIndex): boolean {
+    return this.#spans.some((span) => span.chunk === chunk)
   }
 }
 

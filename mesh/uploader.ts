@@ -6,9 +6,12 @@ import type { UploadShare } from './upload-budget.ts'
 
 /** Bytes handed to a link at most: enough to keep it busy, little enough that a cancel still saves something. */
 const HIGH_WATER = 256 * KiB
+/** Bytes of chunks that are kept ready for a peer, so that its link need not wait for each of them. */
+const READ_AHEAD = 256 * KiB
 
 export interface UploaderOptions {
   readonly peers: ReadonlyMap<unknown, Peer>
+  readonly lengthOf: (chunk: ChunkIndex) => number
   readonly emit: (effect: SwarmEffect) => void
   /** Hands over what the peer's session has to send. */
   readonly flush: (peer: Peer, nowMs: number) => void
@@ -33,19 +36,18 @@ export class Uploader {
    * @returns whether any was sent
    */
   pump(peer: Peer, nowMs: number): boolean {
-    const before = this.uploaded
+    let sent = 0
     const { uploads } = peer.session
     const { share } = this.#options
-    for (let head = uploads.head; head !== undefined && peer.buffered < HIGH_WATER; head = uploads.head) {
-      if (uploads.headBytes === undefined) {
-        this.#read(peer, head.chunk)
-        break
-      }
+    for (let head = uploads.head; head !== undefined && peer.buffered + sent < HIGH_WATER; head = uploads.head) {
+      if (uploads.headBytes === undefined) break
       if (share?.take(peer, head.length, nowMs) === false) break
-      this.uploaded += peer.session.sendPiece()
-      this.#options.flush(peer, nowMs)
+      sent += peer.session.sendPiece()
     }
-    return this.uploaded > before
+    this.uploaded += sent
+    if (sent > 0) this.#options.flush(peer, nowMs)
+    this.#read(peer)
+    return sent > 0
   }
 
   /** As pump, to all peers: under a cap they take turns. */
@@ -62,26 +64,31 @@ export class Uploader {
   chunkRead(chunk: ChunkIndex, bytes: Uint8Array | undefined, nowMs: number): void {
     this.#reads.delete(chunk)
     for (const peer of this.#options.peers.values()) {
-      if (peer.reading !== chunk) continue
-      peer.reading = undefined
+      if (!peer.reading.delete(chunk)) continue
       if (bytes === undefined) peer.session.refuseChunk(chunk)
-      else if (peer.session.uploads.head?.chunk === chunk) this.#load(peer, chunk, bytes)
+      else this.#load(peer, chunk, bytes)
       this.pump(peer, nowMs)
     }
   }
 
-  /** Hands over a chunk, and has the next one read ahead so that the link does not run dry meanwhile. */
-  #load(peer: Peer, chunk: ChunkIndex, bytes: Uint8Array): void {
-    peer.session.uploads.load(chunk, bytes)
-    const next = peer.session.uploads.nextChunk
-    if (next !== undefined) this.#fetch(next)
+  /** What follows the head's chunk is at least on its way into the store's cache: the link would run dry meanwhile. */
+  #load({ session: { uploads }, reading }: Peer, chunk: ChunkIndex, bytes: Uint8Array): void {
+    uploads.load(chunk, bytes)
+    const [head, next] = uploads.chunks()
+    if (chunk === head && next !== undefined && !uploads.isLoaded(next) && !reading.has(next)) this.#fetch(next)
   }
 
-  #read(peer: Peer, chunk: ChunkIndex): void {
-    // One read at a time for a peer, whatever it asks for.
-    if (peer.reading !== undefined) return
-    peer.reading = chunk
-    this.#fetch(chunk)
+  /** Has the chunks read that a peer gets next: one at least, more where they are small. */
+  #read({ session: { uploads }, reading }: Peer): void {
+    let room = READ_AHEAD
+    for (const chunk of uploads.chunks()) {
+      const isNext = chunk === uploads.head?.chunk
+      room -= this.#options.lengthOf(chunk)
+      if (room < 0 && !isNext) return
+      if (reading.has(chunk) || uploads.isLoaded(chunk)) continue
+      reading.add(chunk)
+      this.#fetch(chunk)
+    }
   }
 
   #fetch(chunk: ChunkIndex): void {

@@ -84,9 +84,10 @@ class PageMesh implements Mesh {
     chunk,
     deadlineMs,
   }: Parameters<Mesh['fetchChunk']>[0]): Promise<ArrayBuffer | undefined> {
-    const bytes = await this.#node.swarm(infoHash)?.fetch(chunk, deadlineMs)
-    // The worker gets the bytes themselves; it stores them in its own time.
-    if (bytes) this.#hold(infoHash, chunk, bytes.slice())
+    const driver = this.#node.swarm(infoHash)
+    const bytes = await driver?.fetch(chunk, deadlineMs)
+    // The worker gets the bytes themselves, and stores them in its own time: a copy is for those who lack them now.
+    if (bytes && driver && driver.swarm.holders(chunk) < driver.swarm.peers) this.#hold(infoHash, chunk, bytes.slice())
     return bytes?.buffer
   }
 

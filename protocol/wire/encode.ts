@@ -17,7 +17,7 @@ type Frame = Uint8Array<ArrayBuffer>
 export type Sendable = Exclude<WireMessage, { kind: 'unknown' }>
 
 /** Bytes before the payload of a piece message: length, type, chunk, offset. */
-export const PIECE_HEADER = 13
+const PIECE_HEADER = 13
 const SPAN_BODY = 12
 const HASH_SPAN_BODY = 48
 
@@ -56,7 +56,7 @@ export function encodeMessage(message: Sendable): Frame {
     case 'bitfield':
       return bytes(TYPE.bitfield, message.bits, MAX_BITFIELD)
     case 'piece':
-      return piece(message.chunk, message.offset, message.bytes)
+      return joinFrames([pieceHead({ ...message, length: message.bytes.length }), message.bytes])
     case 'port':
       return port(message.port)
     case 'extended':
@@ -113,14 +113,15 @@ function bytes(type: number, body: Uint8Array, most: number): Frame {
   return made
 }
 
-/** Header and payload in one buffer: the only copy between the store and the data channel. */
-function piece(chunk: number, offset: number, block: Uint8Array): Frame {
-  if (block.length > BLOCK_SIZE) throw new ProtocolViolation(`block of ${block.length} bytes`)
-  const made = frame(TYPE.piece, 8 + block.length)
+/** What stands before the bytes of a piece, so that whoever sends it copies them once. */
+export function pieceHead({ chunk, offset, length }: BlockSpan): Frame {
+  if (length > BLOCK_SIZE) throw new ProtocolViolation(`block of ${length} bytes`)
+  const made = new Uint8Array(PIECE_HEADER)
   const view = new DataView(made.buffer)
+  view.setUint32(0, PIECE_HEADER - 4 + length)
+  made[4] = TYPE.piece
   view.setUint32(5, chunk)
   view.setUint32(9, offset)
-  made.set(block, PIECE_HEADER)
   return made
 }
 
