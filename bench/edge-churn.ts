@@ -14,7 +14,7 @@ import { madeUp } from '../test/harness/site.ts'
 import { only, progress, readArguments } from './lib/arguments.ts'
 import type { ChurnSample } from './lib/churn-roles.ts'
 import { Cleanup } from './lib/cleanup.ts'
-import { residentBytes } from './lib/processes.ts'
+import { openFiles, processTree, residentBytes } from './lib/processes.ts'
 import { Report } from './lib/report.ts'
 import { Role } from './lib/role.ts'
 import { MiB } from './lib/site.ts'
@@ -37,8 +37,22 @@ const report = new Report('edge-churn', [
 
 const nameOf = (i: number) => `files/${i}.bin`
 
+/** The edge's process and the one that makes its connections, together. */
 interface Hour extends ChurnSample {
   readonly resident: number
+  readonly files: number
+  /** Of which UDP, TCP and those between the two: each connection to a peer has some. */
+  readonly sockets: number
+}
+
+function inHand(root: number): Pick<Hour, 'resident' | 'files' | 'sockets'> {
+  const pids = processTree(root).map(({ pid }) => pid)
+  const open = pids.flatMap(openFiles)
+  return {
+    resident: pids.reduce((sum, pid) => sum + residentBytes(pid), 0),
+    files: open.length,
+    sockets: open.filter((name) => name.startsWith('socket:')).length,
+  }
 }
 
 const samples: Hour[] = []
@@ -79,7 +93,7 @@ await Cleanup.around(async (cleanup) => {
     }
     await edge.call('leap', QUIET_MS)
     const sample: ChurnSample = JSON.parse(await edge.text('sample'))
-    samples.push({ ...sample, resident: residentBytes(edge.pid) })
+    samples.push({ ...sample, ...inHand(edge.pid) })
     progress(`hour ${hour}: ${JSON.stringify(samples.at(-1))}`)
   }
 })

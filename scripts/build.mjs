@@ -60,6 +60,7 @@ const bundles = [
   },
   { ...lean, entryPoints: ['page-bridge/browser-mesh.ts'], outfile: 'dist/mesh-browser.js', format: 'esm' },
   { ...node, entryPoints: ['seeder/node-mesh.ts'], outfile: 'dist/mesh.js', banner: requireBanner },
+  { ...node, entryPoints: ['seeder/webrtc/child.ts'], outfile: 'dist/webrtc-child.js', banner: requireBanner },
   { ...node, entryPoints: ['manifest-tool/bin.ts'], outfile: 'dist/cli.js', banner: requireBanner },
   { ...node, entryPoints: ['manifest-tool/hash-worker.ts'], outfile: 'dist/hash-worker.js', banner: requireBanner },
 ]

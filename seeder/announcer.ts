@@ -80,6 +80,11 @@ export class Announcer {
     return new Map([...this.#trackers].map(([url, tracker]) => [url, tracker.isUp]))
   }
 
+  /** Swarms that are announced. */
+  get infoHashes(): InfoHash[] {
+    return [...this.#swarms.keys()]
+  }
+
   /** Announces to these trackers from now on, and to no others. @param urls absolute WebSocket URLs */
   setTrackers(urls: readonly string[]): void {
     for (const [url, tracker] of this.#trackers) {

@@ -50,6 +50,7 @@ export class PeerPort {
   readonly #options: PeerPortOptions
   readonly #pool: TrackerPool
   readonly #pacer: UploadPacer
+  readonly #unlisten: (() => void) | undefined
   #transport: Transport
 
   constructor(options: PeerPortOptions) {
@@ -91,6 +92,7 @@ export class PeerPort {
       },
       onTracker: (url, event) => this.#onTracker(url, event),
     })
+    this.#unlisten = makeTransport.onCrash?.((how) => this.#meetAgain(how))
   }
 
   /** The one for connections that are made from now on. */
@@ -121,8 +123,16 @@ export class PeerPort {
 
   /** Ends all connections. */
   close(): void {
+    this.#unlisten?.()
     this.node.close()
     this.#pacer.close()
+  }
+
+  /** All peers are about to be lost, and want us as before. */
+  #meetAgain(how: string): void {
+    const left = this.announcer.infoHashes.filter((infoHash) => (this.node.swarm(infoHash)?.swarm.peers ?? 0) > 0)
+    this.#options.log('warn', 'WebRTC has crashed: its peers are met again', { how, swarms: left.length })
+    for (const infoHash of left) this.announcer.hurry(infoHash)
   }
 
   #onTracker(url: string, event: TrackerEvent): void {

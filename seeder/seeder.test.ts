@@ -7,6 +7,7 @@ import { fetchAll, offeredTo, openNodePeer, untilOffered } from '../test/harness
 import { eventually } from '../test/harness/poll.ts'
 import { openSeeder, openSeedSite, swarmOf, writeManifestOf } from '../test/harness/seeding.ts'
 import { madeUp } from '../test/harness/site.ts'
+import { WebRtcProcess } from './webrtc/webrtc-process.ts'
 
 const FILE = 'media/film.bin'
 const SIZE = 3 * MiB + 12_345
@@ -101,6 +102,22 @@ test('visitors that come at the same moment all meet the seeder', { timeout: 90_
   const peers = await Promise.all(Array.from({ length: 4 }, () => openNodePeer(t, [site.tracker])))
   const drivers = peers.map((peer) => peer.join(swarm, hashes))
   await Promise.all(drivers.map((driver) => untilOffered(driver, swarm.chunkCount, swarm.chunkCount)))
+})
+
+test('a crash of WebRTC costs a seeder its connections for some seconds, and nothing else', {
+  timeout: 60_000,
+}, async (t) => {
+  const film = madeUp(FILE, SIZE)
+  const site = await openSeedSite(t, { [FILE]: film })
+  const webRtc = await WebRtcProcess.start()
+  const { logged } = await openSeeder(t, site, { makeTransport: webRtc.makeTransport })
+  const { swarm, hashes } = await swarmOf(site.dir, FILE)
+  const driver = (await openNodePeer(t, [site.tracker])).join(swarm, hashes)
+  await untilOffered(driver, swarm.chunkCount, swarm.chunkCount)
+  process.kill(webRtc.pid ?? 0, 'SIGSEGV')
+  const chunks = await fetchAll(driver, swarm.chunkCount, 50_000)
+  assert.ok(Buffer.concat(chunks.map((chunk) => chunk ?? new Uint8Array())).equals(film))
+  assert.ok(logged.some(({ message }) => message.startsWith('WebRTC has crashed')))
 })
 
 test('told to stop, a seeder sends what it has begun and is gone', { timeout: 60_000 }, async (t) => {

@@ -1,4 +1,3 @@
-import { readdirSync, readlinkSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { MANIFEST_NAME, type Manifest, parseManifest } from '../../protocol/manifest.ts'
@@ -16,36 +15,28 @@ const PATIENCE_MS = 600
 
 const clock = new LeapingClock()
 let edge: Edge | undefined
+let crashes = 0
 
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
 export interface ChurnSample {
   readonly heap: number
-  readonly files: number
-  /** Of which UDP and TCP: each connection to a peer has some. */
-  readonly sockets: number
   readonly peers: number
   readonly stored: number
   readonly evicted: number
   readonly uploaded: number
   readonly banned: number
-}
-
-function openFiles(): string[] {
-  return readdirSync('/proc/self/fd').flatMap((fd) => {
-    try {
-      return [readlinkSync(`/proc/self/fd/${fd}`)]
-    } catch {
-      return [] // the one that lists them
-    }
-  })
+  /** How often its WebRTC process was gone. */
+  readonly crashes: number
 }
 
 playRole({
   /** An edge of a site with little room. @returns port */
   edge: async (given) => {
     const [manifestUrl = '', folder = ''] = textOf(given).split('\n')
+    const makeTransport = await loadNodeTransport()
+    makeTransport.onCrash?.(() => crashes++)
     edge = await Edge.start({
       manifestUrl,
       folder,
@@ -54,7 +45,7 @@ playRole({
       maxOpenFiles: 64,
       joinAll: false,
       http: { host: '127.0.0.1', port: 0, maxConnections: 100 },
-      makeTransport: await loadNodeTransport(),
+      makeTransport,
       announce: [],
       log: () => undefined,
       clock,
@@ -72,17 +63,14 @@ playRole({
     const stats = await edge?.stats()
     collectGarbage()
     const { heapUsed, external } = process.memoryUsage()
-    const open = openFiles()
-    const sockets = open.filter((name) => name.startsWith('socket:')).length
     return JSON.stringify({
       heap: heapUsed + external,
-      files: open.length,
-      sockets,
       peers: stats?.peers ?? 0,
       stored: stats?.store.used ?? 0,
       evicted: stats?.store.evictedBytes ?? 0,
       uploaded: stats?.uploaded ?? 0,
       banned: stats?.banned ?? 0,
+      crashes,
     } satisfies ChurnSample)
   },
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 // Reads /proc: Linux alone.
 
@@ -38,6 +38,18 @@ export function residentBytes(pid: number): number {
   const rollup = read(`/proc/${pid}/smaps_rollup`) ?? ''
   const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1] ?? 0)
   return (kilobytes('Pss_Anon') + kilobytes('Pss_Shmem')) * 1024
+}
+
+/** What a process has open, by the names that /proc gives it: `socket:[...]` is one over UDP, TCP or Unix. */
+export function openFiles(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).flatMap((fd) => {
+    try {
+      return [readlinkSync(`${folder}/${fd}`)]
+    } catch {
+      return [] // closed meanwhile
+    }
+  })
 }
 
 function readProcess(pid: number): Process[] {
