@@ -35,7 +35,7 @@ import {
 } from './policy.ts'
 import type { ChunkSlot } from './slot.ts'
 import { pickStretch } from './stretch.ts'
-import type { SwarmCache } from './swarm-cache.ts'
+import { chunksOfSwarm, type SwarmCache } from './swarm-cache.ts'
 import { Throughput } from './throughput.ts'
 
 /** Requests to the origin in a row that bring nothing, after which a reader gives up. */
@@ -75,6 +75,7 @@ export class Supply {
   readonly #peers = new Throughput(MEASURED_BYTES)
   #peersAskedAt = Number.NEGATIVE_INFINITY
   #peerBytes = 0
+  #isWatching = false
   #lateAt = Number.NEGATIVE_INFINITY
   /** The chunk after what was fetched last for the crowd. */
   #next: ChunkIndex | undefined
@@ -283,6 +284,20 @@ export class Supply {
           this.#aheadOfAll()
         }),
     )
+    if (!this.#isWatching) void this.#watchPeers()
+  }
+
+  /** What peers were asked for and none of them would send any more, nobody waits for. */
+  async #watchPeers(): Promise<void> {
+    const { cache, mesh } = this.#context
+    this.#isWatching = true
+    while (this.#peerBytes > 0) {
+      await mesh.change(LATE_FOR_MS)
+      const view = this.#view()
+      for (const [chunk, slot] of cache.slots(chunksOfSwarm(cache.swarm)))
+        if (isFromPeers(slot) && !peersHold(chunk, view)) this.#cancel(chunk, slot)
+    }
+    this.#isWatching = false
   }
 
   #aheadOfAll(): void {

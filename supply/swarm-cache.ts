@@ -254,6 +254,6 @@ export class SwarmCache {
   }
 }
 
-function chunksOfSwarm({ chunkCount }: SwarmManifest): ChunkSpan {
+export function chunksOfSwarm({ chunkCount }: SwarmManifest): ChunkSpan {
   return { first: 0 as ChunkIndex, after: chunkCount as ChunkIndex }
 }

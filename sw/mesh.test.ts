@@ -119,6 +119,19 @@ for (const [name, misbehave] of Object.entries(misdeeds))
     assert.ok(site.host.asked.length <= 3 * most, `asked ${site.host.asked.length} times for ${most} chunks`)
   })
 
+test('what the last peer was asked for is for the origin once it has left', async (t) => {
+  const site = await open(t, { patience: { call: 60_000, peerChunk: 60_000 } })
+  await joined(site)
+  site.host.answer = never
+  const downloading = download(site)
+  while (site.host.asked.length < 4) await new Promise((resolve) => setTimeout(resolve, 1))
+  const leftAt = Date.now()
+  site.host.deserted()
+  assert.equal(await downloading, digestOf(BYTES))
+  const ms = Date.now() - leftAt
+  assert.ok(ms < 900, `the rest took ${ms} ms`)
+})
+
 test('calls that a lost page has not answered end with it', async (t) => {
   const site = await open(t, { patience: { call: 100, peerChunk: 60_000 } })
   await joined(site)

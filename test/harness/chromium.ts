@@ -82,6 +82,13 @@ export class ChromiumTab implements Tab {
     })
   }
 
+  /** Freezes the page, as the browser does with one that is long in the background. */
+  async freeze(): Promise<void> {
+    // It thaws when the session ends.
+    const devtools = await this.page.context().newCDPSession(this.page)
+    await devtools.send('Page.setWebLifecycleState', { state: 'frozen' })
+  }
+
   /** Lets the page's origin store no more than `bytes`, until the tab is closed. */
   async limitStorage(bytes: number): Promise<void> {
     // The limit lasts as long as the session that set it.

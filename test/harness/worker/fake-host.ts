@@ -21,12 +21,14 @@ export class FakeHost implements MeshHost {
   peers = 1
   answer: Answer = async () => undefined
   readonly #ports: MessagePort[] = []
+  #events: MessagePort | undefined
   readonly #cancels = new Map<ChunkIndex, () => void>()
 
   /** Offers itself to the worker. */
   offer(mesh: MeshClient): void {
     const [calls, events] = [new MessageChannel(), new MessageChannel()]
     this.#ports.push(calls.port1, calls.port2, events.port1, events.port2)
+    this.#events = events.port1
     expose(bound(this), calls.port1)
     mesh.accept('host', calls.port2, events.port2)
   }
@@ -38,7 +40,18 @@ export class FakeHost implements MeshHost {
 
   async join(ticket: SwarmTicket): Promise<SwarmStatus> {
     this.joined.push(ticket)
-    const available = new Uint8Array(Math.ceil(ticket.chunkCount / 8)).fill(this.peers > 0 ? 255 : 0)
+    return this.#status(ticket)
+  }
+
+  /** All peers go, and what they were asked for stays unanswered. */
+  deserted(): void {
+    this.peers = 0
+    for (const ticket of this.joined)
+      this.#events?.postMessage({ type: 'status', infoHash: ticket.infoHash, status: this.#status(ticket) })
+  }
+
+  #status({ chunkCount }: SwarmTicket): SwarmStatus {
+    const available = new Uint8Array(Math.ceil(chunkCount / 8)).fill(this.peers > 0 ? 255 : 0)
     const loading = new Uint8Array(available.length)
     return { phase: 'up', peers: this.peers, available, loading, expected: 0, uploaded: 0 }
   }
