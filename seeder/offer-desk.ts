@@ -99,7 +99,7 @@ export class OfferDesk {
 
   /** Offers to peers that are worth meeting, where we have met fewer of them than there are. */
   async greet({ infoHash, worthMeeting, offer }: TrackerAnswer): Promise<void> {
-    if (worthMeeting === 0 || this.#isFull || this.isConnecting(infoHash)) return
+    if (worthMeeting === 0 || this.#isBusy || this.#isFull || this.isConnecting(infoHash)) return
     const driver = await this.#options.wake(infoHash).catch(() => undefined)
     if (driver === undefined || driver.swarm.peers >= worthMeeting) return
     const room = Math.max(0, MAX_PENDING - this.#pending.size - this.#making)
@@ -120,9 +120,14 @@ export class OfferDesk {
     for (const negotiation of this.#negotiations) negotiation.abandon()
   }
 
+  /** Whether no connection can be made now. */
+  get #isBusy(): boolean {
+    return this.#isClosed || this.#connecting.size >= MAX_CONNECTING
+  }
+
+  /** Whether all connections are taken. */
   get #isFull(): boolean {
-    const busy = this.#connecting.size
-    return this.#isClosed || busy >= MAX_CONNECTING || this.#options.pacer.links + busy >= this.#options.maxPeers
+    return this.#options.pacer.links + this.#connecting.size >= this.#options.maxPeers
   }
 
   async #make(infoHash: InfoHash): Promise<AnnounceOffer | undefined> {
@@ -149,7 +154,9 @@ export class OfferDesk {
   /** @returns whether a connection was tried */
   async #meet({ infoHash, from, direction }: Meeting, negotiate: () => Promise<Negotiation>): Promise<boolean> {
     const key = `${infoHash}/${from}/${direction}`
-    if (this.#isFull || this.#connecting.has(key)) return false
+    if (this.#isBusy || this.#connecting.has(key)) return false
+    // Whoever comes now wants something, and of those who are there some have it all.
+    if (this.#isFull && !this.#options.pacer.makeRoom()) return false
     this.#connecting.add(key)
     try {
       const driver = await this.#options.wake(infoHash)

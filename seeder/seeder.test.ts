@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { LeapingClock } from '../bench/lib/leaping-clock.ts'
 import { KiB, MiB } from '../protocol/units.ts'
 import { fetchAll, offeredTo, openNodePeer, untilOffered } from '../test/harness/node-peer.ts'
 import { eventually } from '../test/harness/poll.ts'
@@ -118,6 +119,21 @@ test('a crash of WebRTC costs a seeder its connections for some seconds, and not
   const chunks = await fetchAll(driver, swarm.chunkCount, 50_000)
   assert.ok(Buffer.concat(chunks.map((chunk) => chunk ?? new Uint8Array())).equals(film))
   assert.ok(logged.some(({ message }) => message.startsWith('WebRTC has crashed')))
+})
+
+test('a full seeder lets go of who is idle when somebody comes who wants something', { timeout: 60_000 }, async (t) => {
+  const film = madeUp(FILE, 256 * KiB)
+  const site = await openSeedSite(t, { [FILE]: film })
+  const clock = new LeapingClock()
+  const { seeder } = await openSeeder(t, site, { maxPeers: 1, clock })
+  const { swarm, hashes } = await swarmOf(site.dir, FILE)
+  const come = async () => (await openNodePeer(t, [site.tracker])).join(swarm, hashes)
+  const first = await come()
+  await fetchAll(first, swarm.chunkCount)
+  await clock.leap(16_000, 1_000)
+  const second = await come()
+  await untilOffered(second, swarm.chunkCount, swarm.chunkCount)
+  assert.equal(seeder.stats().peers, 1)
 })
 
 test('told to stop, a seeder sends what it has begun and is gone', { timeout: 60_000 }, async (t) => {

@@ -8,7 +8,7 @@ import { UploadPacer } from './upload-pacer.ts'
 const MESSAGE = 16 * KiB
 
 /** Keeps a link filled as a swarm does; counts what reaches the other side. */
-function pour(clock: VirtualClock, pacer: UploadPacer, wire = {}) {
+function pour(clock: VirtualClock, pacer: UploadPacer, wire = {}, isFilled = true) {
   const [inner, far] = virtualLinks(clock, wire)
   const received = { bytes: 0, closed: false }
   far.listen({
@@ -24,7 +24,7 @@ function pour(clock: VirtualClock, pacer: UploadPacer, wire = {}) {
   const fill = () => {
     while (link.buffered < 256 * KiB) link.send(new Uint8Array(MESSAGE))
   }
-  link.listen({ onMessage: () => undefined, onDrain: fill, onClose: () => undefined })
+  link.listen({ onMessage: () => undefined, onDrain: isFilled ? fill : () => undefined, onClose: () => undefined })
   return { link, inner, far, received, fill }
 }
 
@@ -117,5 +117,27 @@ test('the limit of the whole holds below those of each', async () => {
   const sum = each.reduce((a, b) => a + b, 0)
   assert.ok(sum > 10 * MiB && sum < 12.5 * MiB, `${sum} bytes in eleven seconds`)
   assert.ok(Math.min(...each) > sum / 5, `unevenly: ${each}`)
+  pacer.close()
+})
+
+test('who has been idle longest gives way, and nobody who was served of late', async () => {
+  const clock = new VirtualClock()
+  const pacer = new UploadPacer(clock)
+  const open = () => pour(clock, pacer, {}, false)
+  const [first, second, third] = [open(), open(), open()]
+  await clock.advance(10_000)
+  first.link.send(new Uint8Array(MESSAGE))
+  second.link.send(new Uint8Array(9)) // it is only told something
+  assert.ok(!pacer.makeRoom(), 'all came a moment ago')
+  await clock.advance(6_000)
+  third.link.send(new Uint8Array(MESSAGE))
+  assert.ok(pacer.makeRoom())
+  await clock.advance(1_000)
+  assert.deepEqual(
+    [first, second, third].map(({ received }) => received.closed),
+    [false, true, false],
+  )
+  assert.equal(pacer.links, 2)
+  assert.ok(!pacer.makeRoom())
   pacer.close()
 })

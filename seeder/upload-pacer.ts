@@ -11,6 +11,10 @@ const LINK_WATER = 128 * KiB
 const MAX_MESSAGE = 64 * KiB
 /** Below this, whoever fills the link is told to go on. */
 const LOW_WATER = 128 * KiB
+/** Less than this says what we have, more is what the other side asked for. */
+const SERVED_BYTES = 4 * KiB
+/** A link that has not been served for so long may give way: its peer has what it wants, or has it from others. */
+const IDLE_MS = 15_000
 
 /** One cap over all links of all swarms. Links that have something to send take turns, message by message. */
 export class UploadPacer {
@@ -40,6 +44,15 @@ export class UploadPacer {
     return this.#links.size
   }
 
+  /** Closes the link that has gone unserved longest, for somebody who has none. @returns whether one was idle enough */
+  makeRoom(): boolean {
+    let idlest: PacedLink | undefined
+    for (const link of this.#links) if (idlest === undefined || link.servedMs < idlest.servedMs) idlest = link
+    if (idlest === undefined || this.#clock.now() - idlest.servedMs < IDLE_MS) return false
+    idlest.giveUp()
+    return true
+  }
+
   /** Bytes that are on their way out over all links. */
   get buffered(): number {
     let sum = 0
@@ -50,6 +63,7 @@ export class UploadPacer {
   /** The link under this cap. Nobody else may use it from now on. */
   wrap(inner: Link): Link {
     const link = new PacedLink(inner, {
+      now: () => this.#clock.now(),
       isUnlimited: Math.min(this.#limit, this.#limitEach) === Number.POSITIVE_INFINITY,
       bucket: new TokenBucket(this.#limitEach, this.#clock.now()),
       wait: (waiting) => {
@@ -111,6 +125,7 @@ export class UploadPacer {
 }
 
 interface PacedLinkOptions {
+  readonly now: () => number
   readonly isUnlimited: boolean
   /** What this link may send. */
   readonly bucket: TokenBucket
@@ -127,10 +142,13 @@ class PacedLink implements Link {
   /** The message at the head has been taken off this link's share, and waits for its part of the whole. */
   #isPaid = false
   #events: LinkEvents | undefined
+  /** When it opened, or was last asked to send what somebody wants. */
+  servedMs: number
 
   constructor(inner: Link, options: PacedLinkOptions) {
     this.#inner = inner
     this.#options = options
+    this.servedMs = options.now()
   }
 
   get channel(): string | undefined {
@@ -153,6 +171,7 @@ class PacedLink implements Link {
   }
 
   send(bytes: Uint8Array): void {
+    if (bytes.length >= SERVED_BYTES) this.servedMs = this.#options.now()
     this.#queue.push(bytes)
     this.#queued += bytes.length
     if (this.#queue.length > 1) return
@@ -209,6 +228,12 @@ class PacedLink implements Link {
   close(): void {
     this.#end()
     this.#inner.close()
+  }
+
+  /** Ends it, as if the other side had. */
+  giveUp(): void {
+    this.close()
+    this.#events?.onClose()
   }
 
   #drained(): void {
