@@ -22,6 +22,7 @@ const ATTACKS = [
   'flood',
   'drizzle',
   'sybils',
+  'sybils with tokens',
 ]
 
 const { json, numbers, words } = readArguments({ nodes: [300], minutes: [5], seed: [1] })

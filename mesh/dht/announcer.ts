@@ -21,7 +21,7 @@ const CROWDED_MS = 30 * 60_000
 const RETRY_MS = 20_000
 const MAX_RETRIES = 5
 /** Nodes that are asked to spread a record. */
-const WIDTH = 2
+const WIDTH = 3
 const MOST = 6
 const HOPS = 16
 const HEDGE_MS = 1_500
@@ -115,8 +115,8 @@ export class Announcer {
     const { key } = provision
     const announcer = { provider: this.#core.id, reach: this.#registry.reach, bits: record.bits }
     this.#paths.start({
-      // One of the nodes is any that is near enough: who has made ids next to the key has them nowhere else.
-      aim: (way) => (way % 2 === 0 ? key : this.#registry.pointNear(key)),
+      // All but one of the nodes are any that are near enough: who has made ids next to the key has them nowhere else.
+      aim: (way) => (way % 3 === 0 ? key : this.#registry.pointNear(key)),
       width: WIDTH,
       most: MOST,
       hops: HOPS,

@@ -5,6 +5,8 @@ import { type Held, scarceChunks } from './record-store.ts'
 
 /** With so many providers of a key there need not be more, except for chunks that few of them have. */
 const ENOUGH_PROVIDERS = 32
+/** So many of them have left their records here themselves: each does so with three of twenty nodes. */
+const ENOUGH_GIVEN = 3
 /** What is known about a key counts for this long. */
 const LIFE_MS = 60_000
 const MAX_KEYS = 64
@@ -30,7 +32,7 @@ export class Crowds {
 
   /** @param held all records of the key @returns chunks of which there are not enough providers; undefined: of all */
   scarceHere(key: Id, held: readonly Held[]): Uint8Array | undefined {
-    if (held.length < ENOUGH_PROVIDERS) return undefined
+    if (held.length < ENOUGH_PROVIDERS || !hasEnoughGiven(held)) return undefined
     const known = this.#live(this.#here, key)
     if (known !== undefined) return known.scarce
     const scarce = scarceChunks(held)
@@ -58,4 +60,8 @@ export class Crowds {
     if (crowds.size >= MAX_KEYS) crowds.clear()
     crowds.set(key, { scarce, untilMs: this.#core.nowMs + LIFE_MS, from })
   }
+}
+
+function hasEnoughGiven(held: readonly Held[]): boolean {
+  return held.filter(({ place }) => place === 'given').length >= ENOUGH_GIVEN
 }

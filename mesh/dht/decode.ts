@@ -13,7 +13,6 @@ import {
   MAX_NODES,
   MAX_POPULATION,
   MAX_PROVIDERS,
-  MAX_TOLD,
   MAX_TX,
   type Query,
   type Reply,
@@ -21,12 +20,10 @@ import {
   SEARCH_BYTES,
   type SearchId,
   TOKEN_BYTES,
-  TOLD_DIGITS,
   type Tx,
 } from './messages.ts'
 import { MAX_BITS_BYTES, MAX_TOGGLED, type ProviderRecord, type RecordDelta, type Run } from './record.ts'
 
-const TOLD_BYTES = TOLD_DIGITS / 2
 /** Bytes of a packed run. */
 const RUN_BYTES = 4
 
@@ -74,7 +71,6 @@ function decodeArgs(method: string, args: Fields): Query | undefined {
         key: idField(args, 'key'),
         reach: args.number('reach', 0, ID_BITS),
         record: decodeRecord(args.dict('record')),
-        told: parts(args.bytes('told', 0, MAX_TOLD * TOLD_BYTES), TOLD_BYTES).map(toHex),
       }
     case 'bye':
     case 'ping':

@@ -50,7 +50,6 @@ function directArgs(query: DirectQuery): Fields {
         key: idBytes(query.key),
         reach: query.reach,
         record: recordFields(query.record),
-        told: fromHex(query.told.join('')),
       }
     case 'bye':
     case 'ping':

@@ -28,13 +28,12 @@ export type DirectQuery =
   | { readonly method: 'hello'; readonly publicKey: Uint8Array; readonly signature: Uint8Array }
   /** All proven links of the sender, and how many nodes it takes the network to have. */
   | { readonly method: 'links'; readonly ids: readonly Id[]; readonly population: number }
-  /** A record for those who are close to its key. `told`: heads of the ids that have it already. */
+  /** A record for those who are close to its key, from who was given it by its provider. */
   | {
       readonly method: 'copy_provider'
       readonly key: Id
       readonly reach: number
       readonly record: ProviderRecord
-      readonly told: readonly string[]
     }
   /** The sender does not count this link any more. */
   | { readonly method: 'bye' }
@@ -131,9 +130,6 @@ export const MAX_PROVIDERS = 8
 export const TOKEN_BYTES = 8
 /** Characters of a session description. Candidates make it long: 1 to 3 KiB is usual. */
 export const MAX_DESCRIPTION = 8 * 1024
-/** Heads of ids in one `copy_provider`, and hex digits of a head. */
-export const MAX_TOLD = 48
-export const TOLD_DIGITS = 8
 /** The largest network that anybody may claim. */
 export const MAX_POPULATION = 2 ** 40
 

@@ -15,7 +15,7 @@ function held(number: number, changes: { sequence?: number; bits?: Uint8Array } 
   return {
     provider: id(number),
     record,
-    place: 'home',
+    place: 'told',
     from: (number % 8) as LinkId,
     untilMs: 1000,
     spreadMs: 0,
@@ -42,11 +42,41 @@ test('records come back newest first, and are gone when their time is over', () 
 test('one link that brings ever more does not drive out what others bring', () => {
   const store = new RecordStore()
   const from = (link: number) => ({ from: link as LinkId })
-  for (let number = 1; number <= 64; number++) assert.ok(store.put(KEY, held(number, from(1)), 0))
-  assert.ok(!store.put(KEY, held(100, from(1)), 0))
-  for (let number = 101; number <= 110; number++) assert.ok(store.put(KEY, held(number, from(2)), 0))
+  const ofLink = (link: number) => store.of(KEY, 0).filter((one) => one.from === link).length
+  for (let number = 1; number <= 100; number++) store.put(KEY, held(number, from(number % 6)), 0)
   assert.equal(store.of(KEY, 0).length, 64)
-  assert.equal(store.of(KEY, 0).filter((one) => one.from === 2).length, 10)
+  for (let number = 101; number <= 120; number++) store.put(KEY, held(number, from(1)), 0)
+  assert.ok(ofLink(1) <= 12)
+  for (let number = 201; number <= 209; number++) assert.ok(store.put(KEY, held(number, from(7)), 0))
+  assert.equal(store.of(KEY, 0).length, 64)
+  assert.equal(ofLink(7), 9)
+})
+
+test('of what providers leave here themselves nothing is lost to what others tell', () => {
+  const store = filled(64)
+  for (let number = 101; number <= 110; number++) {
+    assert.ok(store.put(KEY, held(number, { place: 'given', from: number as LinkId }), 0))
+  }
+  assert.equal(store.put(KEY, held(200, { from: 99 as LinkId }), 0), true)
+  const given = store.of(KEY, 0).filter(({ place }) => place === 'given')
+  assert.equal(given.length, 10)
+})
+
+test('what one link leaves for many providers counts as given for few of them, and is kept for few', () => {
+  const store = new RecordStore()
+  const from = 1 as LinkId
+  for (let number = 1; number <= 30; number++) store.put(KEY, held(number, { place: 'given', from }), 0)
+  const places = store.of(KEY, 0).map(({ place }) => place)
+  assert.equal(places.filter((place) => place === 'given').length, 8)
+  assert.equal(places.length, 20)
+})
+
+test('a record that was given stays so when somebody tells of a newer one', () => {
+  const store = new RecordStore()
+  store.put(KEY, held(1, { place: 'given' }), 0)
+  store.put(KEY, held(1, { sequence: 2, from: 30 as LinkId }), 0)
+  assert.equal(store.get(KEY, id(1))?.place, 'given')
+  assert.equal(store.get(KEY, id(1))?.record.sequence, 2)
 })
 
 test('an older record of the same provider does not take the place of a newer one', () => {
@@ -90,7 +120,7 @@ test('the store is bounded; what merely came by makes room first', () => {
     }
   }
   add(500, 'path')
-  add(1000, 'home')
+  add(1000, 'told')
   assert.equal(store.size, 1024)
   assert.ok(store.get(id(1500), id(1)))
   assert.ok(store.get(id(501), id(1)))

@@ -8,11 +8,9 @@ import {
   FAILURE,
   isDelta,
   MAX_PROVIDERS,
-  MAX_TOLD,
   type Reply,
   type RoutedQuery,
   soughtKey,
-  TOLD_DIGITS,
 } from './messages.ts'
 import type { Origin, Post } from './post.ts'
 import { isTimely, type ProviderRecord, RECORD_LIFE_S, recordText, toggle } from './record.ts'
@@ -80,9 +78,10 @@ export class Registry {
     return idNear(key, Math.min(ID_BITS, this.reach), this.#core.options.randomBytes)
   }
 
-  /** Records at hand: those with the chunk first. */
-  answer(key: Id, chunk: number | undefined): ProviderRecord[] {
-    const records = this.#drawn(key).map(({ record }) => record)
+  /** Records at hand: those with the chunk first. @param isCareful without those that merely came by */
+  answer(key: Id, chunk: number | undefined, isCareful = false): ProviderRecord[] {
+    const drawn = this.#drawn(key).filter(({ place }) => place !== 'path' || !isCareful)
+    const records = drawn.map(({ record }) => record)
     const own = this.own.get(key)
     if (own !== undefined && isTimely(own, this.#core.wallS)) records.unshift(own)
     if (chunk !== undefined) records.sort((a, b) => Number(hasBit(b.bits, chunk)) - Number(hasBit(a.bits, chunk)))
@@ -96,7 +95,11 @@ export class Registry {
       .of(key, this.#core.nowMs)
       .map((held) => ({ held, lot: this.#core.random() + (held.record.expires >= freshS ? 0 : 1) }))
       .sort((a, b) => a.lot - b.lot)
-    return inTurn(drawn.map(({ held }) => held))
+    const all = drawn.map(({ held }) => held)
+    return inTurn(
+      inTurn(all, ({ from }) => from),
+      ({ place }) => place,
+    )
   }
 
   /** @param isLast nobody is closer @returns whether the query is to be passed on */
@@ -104,7 +107,7 @@ export class Registry {
     const key = soughtKey(query)
     const { announcer } = query
     if (announcer !== undefined) return this.#onAnnouncer(key, announcer, origin, isLast && query.key === undefined)
-    const providers = this.answer(key, query.chunk)
+    const providers = this.answer(key, query.chunk, query.route.careful && !isLast)
     if (providers.length === 0 && !isLast) return 'passOn'
     this.#post.reply(origin, { hops: 0, at: this.#core.id, providers })
     return 'done'
@@ -125,21 +128,19 @@ export class Registry {
     else if (record === undefined) this.#post.fail(origin, FAILURE.noBase, 0)
     else {
       const reach = this.#admissibleReach(query.reach)
-      this.#keep(key, { provider, record, place: 'home', from }, (isNew) => {
-        if (isNew) this.#spread(key, record, reach, [headOf(provider)], from)
+      this.#keep(key, { provider, record, place: 'given', from }, (isNew) => {
+        if (isNew) this.#spread(key, record, reach, from)
       })
       this.#post.reply(origin, { hops: 0, at: this.#core.id })
     }
     return 'done'
   }
 
-  onCopy({ key, record, reach, told }: CopyProvider, from: LinkId): void {
-    const wide = this.#admissibleReach(reach)
-    if (sharedBits(this.#core.id, key) < wide) return
+  /** Goes no further: who makes up providers would have all that are near the key carry them on. */
+  onCopy({ key, record, reach }: CopyProvider, from: LinkId): void {
+    if (sharedBits(this.#core.id, key) < this.#admissibleReach(reach)) return
     const provider = nodeIdOf(record.publicKey, this.#core.options.sha256)
-    this.#keep(key, { provider, record, place: 'home', from }, (isNew) => {
-      if (isNew) this.#spread(key, record, wide, told, from)
-    })
+    this.#keep(key, { provider, record, place: 'told', from })
   }
 
   /** An answer that is passed back through here. */
@@ -192,25 +193,19 @@ export class Registry {
       const leftMs = (record.expires - wallS) * 1000
       const untilMs = nowMs + (place === 'path' ? Math.min(PATH_LIFE_MS, leftMs) : leftMs)
       const lastMs = known?.spreadMs ?? Number.NEGATIVE_INFINITY
-      const spreads = place === 'home' && (!isSame || known.place !== place) && nowMs - lastMs >= RESPREAD_MS
+      const spreads = place === 'given' && (!isSame || known.place !== place) && nowMs - lastMs >= RESPREAD_MS
       const isKept = this.#store.put(key, { ...held, untilMs, spreadMs: spreads ? nowMs : lastMs }, nowMs)
       then(isKept && spreads)
     })
   }
 
-  /** To all links near the key that have not got it by what we are told. */
-  #spread(key: Id, record: ProviderRecord, reach: number, told: readonly string[], from: LinkId): void {
-    if (told.length >= MAX_TOLD) return
-    const next = [...this.#table.contacts].filter(
-      ({ link, id, copying }) =>
-        link !== from &&
-        sharedBits(id, key) >= reach &&
-        !told.includes(headOf(id)) &&
-        copying.take(1, this.#core.nowMs),
+  /** To all links near the key. */
+  #spread(key: Id, record: ProviderRecord, reach: number, from: LinkId): void {
+    const near = [...this.#table.contacts].filter(
+      ({ link, id, copying }) => link !== from && sharedBits(id, key) >= reach && copying.take(1, this.#core.nowMs),
     )
-    const all = [...new Set([...told, headOf(this.#core.id), ...next.map(({ id }) => headOf(id))])].slice(-MAX_TOLD)
-    const links = next.map(({ link }) => link)
-    this.#post.tell(links, { method: 'copy_provider', key, reach, record, told: all })
+    const links = near.map(({ link }) => link)
+    this.#post.tell(links, { method: 'copy_provider', key, reach, record })
   }
 
   /** Nobody makes us spread records over more of the network than is right, as far as we know its size. */
@@ -228,16 +223,13 @@ export class Registry {
   }
 }
 
-function headOf(id: Id): string {
-  return id.slice(0, TOLD_DIGITS)
-}
-
-/** The first of each link, then the second of each and so on: who brings many does not hide what others bring. */
-function inTurn(all: readonly Held[]): Held[] {
-  const brought = new Map<LinkId, number>()
+/** The first of each kind, then the second of each and so on: where there are many of one they do not hide the others. */
+function inTurn<K>(all: readonly Held[], kindOf: (held: Held) => K): Held[] {
+  const before = new Map<K, number>()
   const ranked = all.map((held) => {
-    const rank = brought.get(held.from) ?? 0
-    brought.set(held.from, rank + 1)
+    const kind = kindOf(held)
+    const rank = before.get(kind) ?? 0
+    before.set(kind, rank + 1)
     return { held, rank }
   })
   return ranked.sort((a, b) => a.rank - b.rank).map(({ held }) => held)

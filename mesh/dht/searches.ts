@@ -11,8 +11,9 @@ const WIDTH = 2
 const MOST = 12
 const HOPS = 16
 const HEDGE_MS = 350
-/** Providers told of in one search. */
+/** Providers told of in one search, and of one answer: no way uses up what is left for the others. */
 const MAX_FOUND = 64
+const MAX_OF_ANSWER = 5
 /** Searches that can be gone on with; older ones are forgotten. */
 const MAX_SEARCHES = 64
 
@@ -95,7 +96,8 @@ export class Searches {
   #tell(search: Search, records: readonly ProviderRecord[], { hops, via }: { hops: number; via?: LinkId }): boolean {
     const all = records.map(({ publicKey, bits }) => ({ id: nodeIdOf(publicKey, this.#core.options.sha256), bits }))
     const useful = all.filter(({ id }) => !search.ignored.has(id))
-    const providers = useful.filter(({ id }) => !search.told.has(id)).slice(0, MAX_FOUND - search.told.size)
+    const room = Math.min(MAX_OF_ANSWER, MAX_FOUND - search.told.size)
+    const providers = useful.filter(({ id }) => !search.told.has(id)).slice(0, room)
     for (const { id } of providers) search.told.set(id, via)
     if (providers.length > 0) this.#core.emit({ kind: 'found', search: search.number, providers, hops })
     return useful.length > 0

@@ -49,6 +49,7 @@ export interface Hostility {
     | 'forge'
     | 'flood'
     | 'sybil'
+    | 'announce'
     | 'impersonate'
     | 'garble'
   /** Bits of the victim's key that the ids of hostile nodes were made to share, by trying. */

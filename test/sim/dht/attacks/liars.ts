@@ -109,7 +109,7 @@ export class Forger extends HostileNode {
 
   #spread(link: SimLink): void {
     const record = this.#forged(this.victim)
-    this.say(link, { method: 'copy_provider', key: this.victim, reach: 0, record, told: [] })
+    this.say(link, { method: 'copy_provider', key: this.victim, reach: 0, record })
   }
 
   #forged(key: Id): ProviderRecord {
