@@ -182,6 +182,17 @@ test('the last chunk does not wait for a slow peer while a fast one is idle', as
   assert.ok(tookMs < 2_500, `${tookMs} ms; the slow one alone takes a minute`)
 })
 
+test('nothing is fetched twice where it would come soon anyway', async () => {
+  const { clock, peer } = world()
+  const leecher = peer({ trees: undefined })
+  const seeders = [peer().hold(), peer().hold()]
+  for (const [i, seeder] of seeders.entries()) connect(clock, seeder, leecher, { bytesPerMs: i === 0 ? 2_500 : 10_000 })
+  await clock.advance(100)
+  await clock.until(Promise.all([leecher.fetch(0), leecher.fetch(1)]))
+  const given = seeders.map(({ driver }) => driver.swarm.uploaded)
+  assert.deepEqual(given, [CHUNK, CHUNK])
+})
+
 test('work for a block does not grow with the swarm', async () => {
   const callsFor = async (chunkCount: number) => {
     let calls = 0

@@ -12,6 +12,8 @@ const REST_MS = 4_000
 const HOPELESS_MS = 15_000
 /** A peer leaves an urgent chunk to another that is expected to need less than this share of its own time. */
 const MUCH_SOONER = 0.5
+/** Nothing is fetched twice to have it sooner by less than this. */
+const WORTH_DOUBLING_MS = 500
 /** A chunk that is due within this many times what it is expected to take is asked of a second peer too. */
 const CLOSE = 2
 /** Chunks from this size on are worth the work of several peers. */
@@ -101,7 +103,9 @@ export class Dispatcher {
     // Nothing is left to begin with: it helps those who are at work, and doubles what would be much later without it.
     for (const want of order) {
       if (want.isOpen || want.checks > 0 || !peer.session.has(want.chunk)) continue
-      const isSlow = finishMs(want, nowMs) * MUCH_SOONER > etaMs(peer, missingBytes(want), nowMs)
+      const ownMs = etaMs(peer, missingBytes(want), nowMs)
+      const othersMs = finishMs(want, nowMs)
+      const isSlow = othersMs * MUCH_SOONER > ownMs && othersMs - ownMs > WORTH_DOUBLING_MS
       if (this.#join(peer, want, isSlow && !this.#wants.anyOpen, nowMs)) return true
     }
     return false

@@ -65,6 +65,7 @@ export class Session {
   readonly #decoder = new FrameDecoder()
   readonly #outbox = new Outbox()
   #first = true
+  #hasNews = false
   /** How often the peer has stopped serving us. */
   #chokes = 0
 
@@ -97,6 +98,7 @@ export class Session {
 
   /** What is to be sent, each entry one data channel message. */
   takeOutput(): Uint8Array[] {
+    this.#hasNews = false
     return this.#outbox.take()
   }
 
@@ -123,12 +125,16 @@ export class Session {
     if (choking) this.#refuse(this.uploads.take())
   }
 
-  /** Who has the chunk itself is told with whatever is sent next. */
+  /** Goes out with whatever is sent next. */
   announce(chunk: ChunkIndex): void {
     if (this.#remote === undefined) return
-    const message = encodeMessage({ kind: 'have', chunk })
-    if (this.has(chunk)) this.#outbox.add(message)
-    else this.#write(message)
+    this.#outbox.add(encodeMessage({ kind: 'have', chunk }))
+    this.#hasNews ||= !this.has(chunk)
+  }
+
+  /** Whether chunks were announced that the peer lacks, and it has not been told yet. */
+  get hasNews(): boolean {
+    return this.#hasNews
   }
 
   /** Takes an announcement back, where the peer understands that. */
