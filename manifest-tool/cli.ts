@@ -35,7 +35,6 @@ function buildProgram(io: Io): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(`${oneLine(text)} - see tributary --help\n`),
     })
   addInitCommand(program, io)
   addManifestCommand(program, io)
@@ -43,7 +42,14 @@ function buildProgram(io: Io): Command {
   addInspectCommand(program, io)
   addServeCommand(program, io)
   addSeedCommand(program, io)
+  for (const command of [program, ...program.commands]) pointToHelp(command)
   return program
+}
+
+/** Wrong use is answered with the help of the command that was meant. */
+function pointToHelp(command: Command): void {
+  const name = command.parent ? `${command.parent.name()} ${command.name()}` : command.name()
+  command.configureOutput({ outputError: (text, write) => write(`${oneLine(text)} - see ${name} --help\n`) })
 }
 
 /** An option that may be repeated starts as an empty list: that is no default to tell of. */

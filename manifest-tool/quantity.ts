@@ -85,6 +85,12 @@ export function shownSize(bytes: number): string {
   return `${value.toFixed(digits)} ${units[unit]}`
 }
 
+/** A file's name on one line: control characters as JSON writes them. */
+export function shownName(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+  return name.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
 /** `1 file`, `3 files`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`

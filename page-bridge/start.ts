@@ -2,12 +2,6 @@ import { defineMonitor } from './monitor-element.ts'
 import { type BridgeOptions, readOptions } from './options.ts'
 import { Tributary } from './tributary.ts'
 
-declare global {
-  interface Window {
-    tributary?: Tributary
-  }
-}
-
 /** Starts once a page: the tag and the import may both be there. */
 export function start(options: BridgeOptions): Tributary {
   if (window.tributary) return window.tributary

@@ -40,6 +40,13 @@ interface EventDetails {
   fallback: Fallback
 }
 
+declare global {
+  interface Window {
+    /** There once the page script has run. */
+    tributary?: Tributary
+  }
+}
+
 /** What `window.tributary` is. */
 export class Tributary extends EventTarget {
   readonly ready: Promise<State>

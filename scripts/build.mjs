@@ -104,7 +104,8 @@ async function writeBundle({ shrinks, ...bundle }) {
 function writeDeclarations({ entry, realm, file }) {
   const generator = 'node_modules/dts-bundle-generator/dist/bin/dts-bundle-generator.js'
   const out = ['--out-file', join(aside, 'new', file)]
-  const args = [generator, '--silent', '--no-check', '--no-banner', '--project', `realms/${realm}.json`, ...out, entry]
+  const style = ['--silent', '--no-check', '--no-banner', '--inline-declare-global']
+  const args = [generator, ...style, '--project', `realms/${realm}.json`, ...out, entry]
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { stdio: 'inherit' })
     child.on('error', reject)

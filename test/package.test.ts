@@ -38,6 +38,7 @@ const uses = [
       `import { tributary } from 'tributary/page'`,
       `export const stats: Promise<{ bytes: { origin: number } }> = tributary.stats()`,
       `tributary.addEventListener('peer', (event) => event.detail.peers.toFixed())`,
+      `export const ready: Promise<{ worker: string }> | undefined = window.tributary?.ready`,
     ],
   },
   {

@@ -27,6 +27,13 @@ test('a folder, its manifest and its URL show the same', async (t) => {
   assert.equal(json.manifest.swarms.length, 2)
 })
 
+test('a file name with a line break stays on its line', async (t) => {
+  const dir = await makeFolder(t, { 'two\nlines\u001b[2J.bin': madeUp('a', 2 ** 21) })
+  assert.equal((await runCli(['manifest', dir])).code, 0)
+  const { out } = await runCli(['inspect', dir])
+  assert.match(out, /^file +size .+\ntwo\\u000alines\\u001b\[2J\.bin +2 MiB .+\n$/m)
+})
+
 test('what is not there is said in one line', async (t) => {
   const dir = await makeFolder(t, {})
   const server = await startServer({ dir })

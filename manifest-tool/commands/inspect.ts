@@ -5,7 +5,7 @@ import { chunkCountOf } from '../../protocol/geometry.ts'
 import { MANIFEST_NAME, type Manifest } from '../../protocol/manifest.ts'
 import { Failure, fileFailure } from '../failure.ts'
 import { type Io, printJson, printLine } from '../io.ts'
-import { counted, shownSize } from '../quantity.ts'
+import { counted, shownName, shownSize } from '../quantity.ts'
 import { parseManifestText, readManifestText } from '../read-manifest.ts'
 import { totalsOf } from '../totals.ts'
 
@@ -59,7 +59,7 @@ function describe(manifest: Manifest, from: string): string[] {
   const { announce, iceServers } = manifest.mesh
   const rows = manifest.swarms.flatMap((swarm) =>
     swarm.files.map((file) => [
-      file.path,
+      shownName(file.path),
       shownSize(file.size),
       file.type,
       `${chunkCountOf(file.size, file.chunkSize)} x ${shownSize(file.chunkSize)}`,

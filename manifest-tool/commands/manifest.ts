@@ -2,13 +2,14 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { MANIFEST_NAME } from '../../protocol/manifest.ts'
 import { type BuiltManifest, buildManifest } from '../build-manifest.ts'
+import { withFolderLock } from '../folder-lock.ts'
 import { HashCache } from '../hash-cache.ts'
 import { HashPool } from '../hash-pool.ts'
 import { type Io, printJson, printLine } from '../io.ts'
 import { addManifestOptions, type ManifestArguments, manifestOptions } from '../manifest-options.ts'
 import { ReadingProgress } from '../progress.ts'
 import { publishManifest } from '../publish-manifest.ts'
-import { counted, shownSize } from '../quantity.ts'
+import { counted, shownName, shownSize } from '../quantity.ts'
 import { readManifestFile } from '../read-manifest.ts'
 import { totalsOf } from '../totals.ts'
 
@@ -22,14 +23,14 @@ export function addManifestCommand(program: Command, io: Io): void {
     .command('manifest')
     .summary('hash the files of a site and write its manifest')
     .description(
-      `Hashes the large files below <dir> and writes ${MANIFEST_NAME} and chunks/ into it.\n` +
+      `Hashes the large files below <dir> and writes ${MANIFEST_NAME} and chunks/ into it. ` +
         'Unchanged files are not hashed again. A crash leaves the old manifest whole.',
     )
     .argument('<dir>', 'root of the site')
   addManifestOptions(command)
     .option('--disable', 'switch every visitor back to plain HTTP; run again without it to switch on')
     .option('--json', 'print the result as JSON')
-    .action((dir: string, given: Arguments) => writeSiteManifest(dir, given, io))
+    .action((dir: string, given: Arguments) => withFolderLock(dir, () => writeSiteManifest(dir, given, io)))
 }
 
 async function writeSiteManifest(dir: string, given: Arguments, io: Io): Promise<void> {
@@ -58,7 +59,7 @@ async function writeSiteManifest(dir: string, given: Arguments, io: Io): Promise
 
 function report(built: BuiltManifest, { dir, json, io }: { dir: string; json: boolean; io: Io }): void {
   const { manifest, warnings, hashedBytes } = built
-  for (const warning of warnings) printLine(io.stderr, `warning: ${warning}`)
+  for (const warning of warnings) printLine(io.stderr, `warning: ${shownName(warning)}`)
   const path = join(dir, MANIFEST_NAME)
   const totals = totalsOf(manifest)
   if (json) {

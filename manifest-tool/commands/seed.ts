@@ -13,10 +13,10 @@ export function addSeedCommand(program: Command, io: Io): void {
     .command('seed')
     .summary('serve the swarms of a site as a peer with a disk, from its files or as an edge')
     .description(
-      'From <dir>: serves every swarm of the manifest there to visitors over WebRTC, from the files themselves.\n' +
-        'From <url>, of a manifest or its site: an edge, which fetches what it is asked for from peers or the origin,\n' +
-        'keeps it on its disk, and serves it to peers and over HTTP. Each chunk is verified. Follows a new manifest by\n' +
-        'itself; SIGHUP looks at everything again. Logs JSON unless on a terminal.',
+      'From <dir>: serves every swarm of the manifest there to visitors over WebRTC, from the files themselves.\n\n' +
+        'From <url>, of a manifest or its site: an edge, which fetches what it is asked for from peers or the origin, ' +
+        'keeps it on its disk, and serves it to peers and over HTTP.\n\n' +
+        'Each chunk is verified. Follows a new manifest by itself; SIGHUP looks at everything again. Logs JSON unless on a terminal.',
     )
     .argument('<dir|url>', 'root of the site, with its manifest; or the URL of either')
     .option('--origin <url>', "the site's public URL: says where a tracker path such as /announce is")

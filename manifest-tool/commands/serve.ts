@@ -29,7 +29,7 @@ export function addServeCommand(program: Command, io: Io): void {
     .command('serve')
     .summary('serve a site with everything that Tributary needs')
     .description(
-      'Serves <dir> with ranges, the tracker at /announce, the scripts and their tag, and a manifest made on the fly\n' +
+      'Serves <dir> with ranges, the tracker at /announce, the scripts and their tag, and a manifest made on the fly ' +
         'where the site has none. GET /tributary/metrics counts what the origin sent. Writes nothing into <dir>.',
     )
     .argument('<dir>', 'root of the site')

@@ -4,7 +4,7 @@ import { Failure } from '../failure.ts'
 import { HashPool } from '../hash-pool.ts'
 import { type Io, printJson, printLine } from '../io.ts'
 import { ReadingProgress } from '../progress.ts'
-import { counted } from '../quantity.ts'
+import { counted, shownName } from '../quantity.ts'
 import { readManifestFile } from '../read-manifest.ts'
 import { type Problem, verifySite } from '../verify-site.ts'
 
@@ -41,7 +41,7 @@ function report(problems: readonly Problem[], { manifest, json, io }: { manifest
   const files = manifest.swarms.reduce((sum, swarm) => sum + swarm.files.length, 0)
   const chunks = manifest.swarms.reduce((sum, swarm) => sum + swarm.chunkCount, 0)
   if (json) printJson(io.stdout, { good: problems.length === 0, files, chunks, problems })
-  else for (const problem of problems) printLine(io.stdout, describe(problem))
+  else for (const problem of problems) printLine(io.stdout, shownName(describe(problem)))
   if (problems.length > 0) {
     const bad = new Set(problems.map((problem) => problem.path)).size
     throw new Failure(

@@ -1,4 +1,3 @@
-import type {} from '../../page-bridge/start.ts' // declares window.tributary
 import type { State, Stats } from '../../page-bridge/tributary.ts'
 import type { Answer, RequestOptions } from './page/request.ts'
 import { eventually } from './poll.ts'
