@@ -14,7 +14,7 @@ import { madeUp } from '../test/harness/site.ts'
 import { only, progress, readArguments } from './lib/arguments.ts'
 import type { ChurnSample } from './lib/churn-roles.ts'
 import { Cleanup } from './lib/cleanup.ts'
-import { openFiles, processTree, residentBytes } from './lib/processes.ts'
+import { openFiles, processTree, residentBytesBelow } from './lib/processes.ts'
 import { Report } from './lib/report.ts'
 import { Role } from './lib/role.ts'
 import { MiB } from './lib/site.ts'
@@ -46,10 +46,9 @@ interface Hour extends ChurnSample {
 }
 
 function inHand(root: number): Pick<Hour, 'resident' | 'files' | 'sockets'> {
-  const pids = processTree(root).map(({ pid }) => pid)
-  const open = pids.flatMap(openFiles)
+  const open = processTree(root).flatMap(({ pid }) => openFiles(pid))
   return {
-    resident: pids.reduce((sum, pid) => sum + residentBytes(pid), 0),
+    resident: residentBytesBelow(root),
     files: open.length,
     sockets: open.filter((name) => name.startsWith('socket:')).length,
   }
@@ -120,9 +119,10 @@ report.target({
 })
 report.target({ name: 'heap, later / earlier', value: growth(({ heap }) => heap), atMost: 1.1, unit: 'x' })
 report.target({
+  // The store opens files as it needs them, up to 64: its part goes up and down. One for each visitor would be 500.
   name: 'open files, later - earlier',
   value: median(late.map(({ files }) => files)) - median(early.map(({ files }) => files)),
-  atMost: 2,
+  atMost: 10,
   unit: '',
 })
 report.target({

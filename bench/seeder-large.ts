@@ -15,7 +15,7 @@ import { startServer } from '../manifest-tool/serve/start-server.ts'
 import { only, progress, readArguments } from './lib/arguments.ts'
 import { Cleanup } from './lib/cleanup.ts'
 import { writeLargeSite } from './lib/large-site.ts'
-import { residentBytes } from './lib/processes.ts'
+import { residentBytesBelow } from './lib/processes.ts'
 import { Report } from './lib/report.ts'
 import { Role } from './lib/role.ts'
 import { MiB } from './lib/site.ts'
@@ -57,7 +57,7 @@ await Cleanup.around(async (cleanup) => {
   seed.stdout?.resume()
   let highest = 0
   const sample = () => {
-    highest = Math.max(highest, residentBytes(seed.pid ?? 0))
+    highest = Math.max(highest, residentBytesBelow(seed.pid ?? 0))
   }
   sample()
   const alone = highest
@@ -67,7 +67,7 @@ await Cleanup.around(async (cleanup) => {
   const visitors = cleanup.add(new Role(new URL('lib/edge-roles.ts', import.meta.url)), (made) => made.end())
   await visitors.call('join', `${server.url}\n${peers}\n${peers}`)
   sample()
-  const connected = residentBytes(seed.pid ?? 0)
+  const connected = residentBytesBelow(seed.pid ?? 0)
   progress('transfers')
   const ms = await visitors.number('fetch')
   sample()

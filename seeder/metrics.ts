@@ -30,6 +30,11 @@ const SEEDER_METRICS: readonly Metric<SeederStats>[] = [
     read: ({ swarms, uploaded }) => bySwarm(swarms, (swarm) => swarm.uploaded, uploaded),
   },
   { name: 'tributary_seeder_peers', help: 'Connected peers over all swarms', read: ({ peers }) => peers },
+  {
+    name: 'tributary_seeder_dht_links',
+    help: 'Clients of the DHT that it is linked with',
+    read: ({ dhtLinks }) => dhtLinks,
+  },
   { name: 'tributary_seeder_swarms', help: 'Swarms of the manifest', read: ({ swarms }) => swarms.length },
   {
     name: 'tributary_seeder_chunks_offered',

@@ -65,6 +65,11 @@ export class OfferDesk {
     this.#options = options
   }
 
+  /** Whether all connections are taken. */
+  get isFull(): boolean {
+    return this.#isClosed || this.#options.pacer.links + this.#connecting.size >= this.#options.maxPeers
+  }
+
   /** Whether a connection is being made in this swarm. */
   isConnecting(infoHash: InfoHash): boolean {
     for (const key of this.#connecting) if (key.startsWith(infoHash)) return true
@@ -99,7 +104,7 @@ export class OfferDesk {
 
   /** Offers to peers that are worth meeting, where we have met fewer of them than there are. */
   async greet({ infoHash, worthMeeting, offer }: TrackerAnswer): Promise<void> {
-    if (worthMeeting === 0 || this.#isBusy || this.#isFull || this.isConnecting(infoHash)) return
+    if (worthMeeting === 0 || this.#isBusy || this.isFull || this.isConnecting(infoHash)) return
     const driver = await this.#options.wake(infoHash).catch(() => undefined)
     if (driver === undefined || driver.swarm.peers >= worthMeeting) return
     const room = Math.max(0, MAX_PENDING - this.#pending.size - this.#making)
@@ -123,11 +128,6 @@ export class OfferDesk {
   /** Whether no connection can be made now. */
   get #isBusy(): boolean {
     return this.#isClosed || this.#connecting.size >= MAX_CONNECTING
-  }
-
-  /** Whether all connections are taken. */
-  get #isFull(): boolean {
-    return this.#options.pacer.links + this.#connecting.size >= this.#options.maxPeers
   }
 
   async #make(infoHash: InfoHash): Promise<AnnounceOffer | undefined> {
@@ -156,7 +156,7 @@ export class OfferDesk {
     const key = `${infoHash}/${from}/${direction}`
     if (this.#isBusy || this.#connecting.has(key)) return false
     // Whoever comes now wants something, and of those who are there some have it all.
-    if (this.#isFull && !this.#options.pacer.makeRoom()) return false
+    if (this.isFull && !this.#options.pacer.makeRoom()) return false
     this.#connecting.add(key)
     try {
       const driver = await this.#options.wake(infoHash)

@@ -9,6 +9,7 @@ import { toHex } from '../protocol/hex.ts'
 import type { IceServer } from '../protocol/manifest.ts'
 import type { InfoHash } from '../protocol/units.ts'
 import { Announcer, type TrackerAnswer, type TrackerEvent } from './announcer.ts'
+import { DhtPresence } from './dht-presence.ts'
 import type { Log } from './log.ts'
 import { nodeClock } from './node-clock.ts'
 import { openNodeSocket } from './node-socket.ts'
@@ -34,9 +35,13 @@ export interface PeerPortOptions extends PeerLimits {
   readonly onAnnounced?: (answer: TrackerAnswer) => void
   readonly clock?: Clock
   readonly openSocket?: OpenSocket
+  /** URL of the site. */
+  readonly site?: string | undefined
 }
 
 export const DEFAULT_MAX_PEERS = 200
+/** With fewer connections in all, none of them is for the DHT, which wants a dozen. */
+const LEAST_FOR_DHT = 50
 const DRAIN_POLL_MS = 50
 /** What the data channels have taken goes out in this time. */
 const LAST_PACKETS_MS = 200
@@ -47,6 +52,7 @@ export class PeerPort {
   readonly node: MeshNode
   readonly announcer: Announcer
   readonly desk: OfferDesk
+  readonly dht: DhtPresence | undefined
   readonly #options: PeerPortOptions
   readonly #pool: TrackerPool
   readonly #pacer: UploadPacer
@@ -80,6 +86,15 @@ export class PeerPort {
       newOfferId: () => toHex(randomBytes(20)) as OfferId,
       log,
     })
+    if (maxPeers >= LEAST_FOR_DHT)
+      this.dht = new DhtPresence({
+        node: this.node,
+        transport: () => this.#transport,
+        isFull: () => this.desk.isFull,
+        wrap: (link) => this.#pacer.wrap(link),
+        wake,
+        site: options.site,
+      })
     this.announcer = new Announcer({
       peerId: this.node.peerId,
       clock,
@@ -105,8 +120,11 @@ export class PeerPort {
     return this.#pacer.buffered
   }
 
-  useIceServers(iceServers: readonly IceServer[]): void {
+  /** Is found at these trackers from now on, and makes connections with these servers. @param urls absolute WebSocket URLs */
+  meetAt(urls: readonly string[], iceServers: readonly IceServer[]): void {
     this.#transport = this.#options.makeTransport(iceServers)
+    this.announcer.setTrackers(urls)
+    this.dht?.light(urls)
   }
 
   /** Meets nobody any more, and sends what it has begun to send. @param graceMs how long that may take */

@@ -1,5 +1,6 @@
 import type { Clock } from '../mesh/clock.ts'
 import type { OpenSocket } from '../mesh/transport.ts'
+import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { SwarmManifest } from '../protocol/manifest.ts'
 import type { InfoHash } from '../protocol/units.ts'
 import { reasonOf, SeederError } from './errors.ts'
@@ -8,7 +9,7 @@ import { ManifestSource, type ReadManifest } from './manifest-source.ts'
 import type { TransportMaker } from './node-transport.ts'
 import { type PeerLimits, PeerPort } from './peer-port.ts'
 import { SiteFiles } from './site-files.ts'
-import { type HostedStats, SwarmHost } from './swarm-host.ts'
+import { chunksIn, type HostedStats, SwarmHost } from './swarm-host.ts'
 import { SwarmSource } from './swarm-source.ts'
 import { type TrackerChoice, trackersOf } from './trackers.ts'
 
@@ -26,6 +27,8 @@ export interface SeederOptions extends TrackerChoice, PeerLimits {
 export interface SeederStats {
   readonly swarms: readonly HostedStats[]
   readonly peers: number
+  /** Clients of the DHT that it is linked with. */
+  readonly dhtLinks: number
   /** Bytes, those of swarms that have gone included. */
   readonly uploaded: number
   readonly openFiles: number
@@ -56,7 +59,7 @@ export class Seeder {
     this.#files = files
     this.#hashFiles = files
     this.#source = new ManifestSource({ folders: options.manifestFolders ?? [options.root], maxOpen: 1 })
-    const port = new PeerPort({ ...options, wake: (infoHash) => this.#host.wake(infoHash) })
+    const port = new PeerPort({ ...options, site: options.origin, wake: (infoHash) => this.#host.wake(infoHash) })
     this.#port = port
     this.#host = new SwarmHost({
       node: port.node,
@@ -91,6 +94,7 @@ export class Seeder {
     return {
       swarms,
       peers: swarms.reduce((sum, { peers }) => sum + peers, 0),
+      dhtLinks: this.#port.dht?.links ?? 0,
       uploaded: swarms.reduce((sum, { uploaded }) => sum + uploaded, this.#uploadedBefore),
       openFiles: this.#files.openFiles,
       trackers: this.#port.announcer.trackers,
@@ -133,9 +137,8 @@ export class Seeder {
       throw error
     }
     for (const reason of read.refused) this.#options.log('warn', `left out of the manifest: ${reason}`)
-    this.#port.useIceServers(iceServers)
     const fresh = this.#adopt(read)
-    this.#port.announcer.setTrackers(trackers)
+    this.#port.meetAt(trackers, iceServers)
     await this.#host.survey(fresh)
     this.#options.log('info', 'serving the manifest', { swarms: this.#host.infoHashes.length, trackers })
   }
@@ -149,6 +152,7 @@ export class Seeder {
       if (isSame(this.#host.get(stats.infoHash)?.swarm, listed.get(stats.infoHash))) continue
       this.#uploadedBefore += stats.uploaded
       this.#port.announcer.remove(stats.infoHash)
+      this.#port.dht?.withdraw(stats.infoHash)
       this.#host.remove(stats.infoHash)
     }
     this.#hashFiles.close()
@@ -159,8 +163,11 @@ export class Seeder {
     return fresh.map(({ infoHash }) => infoHash)
   }
 
-  #offered({ swarm: { infoHash, chunkCount } }: SwarmSource, offered: number, uploaded: number): void {
+  #offered({ swarm }: SwarmSource, held: readonly ChunkSpan[], uploaded: number): void {
     if (this.#isClosed) return
+    const { infoHash, chunkCount } = swarm
+    const offered = chunksIn(held)
+    this.#port.dht?.serve(infoHash, chunkCount, held)
     if (offered === 0) this.#port.announcer.remove(infoHash)
     else this.#port.announcer.add({ infoHash, missing: chunkCount - offered, uploaded })
   }

@@ -16,7 +16,7 @@ function statsWith(uploaded: number): SeederStats {
     refused: 0,
     problems: 0,
   }
-  return { swarms: [swarm], peers: 3, uploaded, openFiles: 1, trackers: new Map([['ws://a/', true]]) }
+  return { swarms: [swarm], peers: 3, uploaded, dhtLinks: 0, openFiles: 1, trackers: new Map([['ws://a/', true]]) }
 }
 
 test('the status is written in place, and events above it', () => {

@@ -1,6 +1,7 @@
 import { ChunkCache } from '../mesh/chunk-cache.ts'
 import type { Clock } from '../mesh/clock.ts'
 import type { MeshNode } from '../mesh/mesh-node.ts'
+import { MetadataServer } from '../mesh/metadata-server.ts'
 import type { SwarmDriver } from '../mesh/swarm-driver.ts'
 import type { Transport } from '../mesh/transport.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
@@ -11,8 +12,8 @@ export interface SwarmHostOptions {
   readonly node: MeshNode
   readonly clock: Clock
   readonly transport: () => Transport
-  /** How many chunks of a swarm can be served now; 0 takes it off the trackers. */
-  readonly onOffered: (source: SwarmSource, offered: number, uploaded: number) => void
+  /** Which chunks of a swarm can be served now; none takes it off the trackers. Told when it has gone to sleep, too. */
+  readonly onOffered: (source: SwarmSource, held: readonly ChunkSpan[], uploaded: number) => void
 }
 
 /** A swarm without peers for this long goes back to sleep. */
@@ -110,6 +111,7 @@ export class SwarmHost {
   async sweep(isConnecting: (infoHash: InfoHash) => boolean): Promise<void> {
     const { node, clock } = this.#options
     const nowMs = clock.now()
+    const asleep = new Set<InfoHash>()
     for (const [infoHash, hosted] of this.#hosted) {
       const swarm = node.swarm(infoHash)?.swarm
       if (swarm === undefined) continue
@@ -118,8 +120,10 @@ export class SwarmHost {
       hosted.uploadedBefore += swarm.uploaded
       node.leave(infoHash)
       hosted.source.rest()
+      asleep.add(infoHash)
     }
-    const isWorthALook = ([infoHash, { source }]: [InfoHash, Hosted]) => source.problems > 0 || node.swarm(infoHash)
+    const isWorthALook = ([infoHash, { source }]: [InfoHash, Hosted]) =>
+      source.problems > 0 || asleep.has(infoHash) || node.swarm(infoHash)
     await this.survey([...this.#hosted].filter(isWorthALook).map(([infoHash]) => infoHash))
   }
 
@@ -133,7 +137,7 @@ export class SwarmHost {
     const { swarm } = hosted.source
     const { infoHash, chunkCount, files } = swarm
     const held = await this.#survey(hosted)
-    const proofs = await hosted.source.proofs()
+    const [proofs, info] = await Promise.all([hosted.source.proofs(), hosted.source.info()])
     if (held.length === 0 || this.#hosted.get(infoHash) !== hosted) return undefined
     hosted.idleSinceMs = clock.now()
     node.join({
@@ -146,6 +150,7 @@ export class SwarmHost {
       read: (chunk) => this.#cache.read(`${infoHash}/${chunk}`, () => hosted.source.read(chunk)),
       verify: async () => false, // nothing is asked of peers
       ...(proofs && { proofs }),
+      ...(info && { metadata: new MetadataServer(info) }),
       onStatus: () => undefined,
     })
     return node.swarm(infoHash)
@@ -156,11 +161,15 @@ export class SwarmHost {
     const { infoHash } = source.swarm
     const spans = await source.survey()
     if (this.#hosted.get(infoHash) !== hosted) return []
-    hosted.offered = spans.reduce((sum, { first, after }) => sum + after - first, 0)
+    hosted.offered = chunksIn(spans)
     const driver = this.#options.node.swarm(infoHash)
     for (const span of spans) driver?.stored(span)
     if (driver === undefined && hosted.waking === undefined) source.rest()
-    this.#options.onOffered(source, hosted.offered, hosted.uploadedBefore + (driver?.swarm.uploaded ?? 0))
+    this.#options.onOffered(source, spans, hosted.uploadedBefore + (driver?.swarm.uploaded ?? 0))
     return spans
   }
+}
+
+export function chunksIn(spans: readonly ChunkSpan[]): number {
+  return spans.reduce((sum, { first, after }) => sum + after - first, 0)
 }

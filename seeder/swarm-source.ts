@@ -9,6 +9,7 @@ import { chunkRoot } from './chunk-root.ts'
 import type { Log } from './log.ts'
 import { sha256 } from './sha256.ts'
 import { type FileLook, FileRefused, type SiteFiles } from './site-files.ts'
+import { infoIn, MOST_TORRENT } from './torrent-info.ts'
 
 export interface SwarmSourceOptions {
   readonly swarm: SwarmManifest
@@ -79,6 +80,18 @@ export class SwarmSource {
   async proofs(): Promise<BlockProofs | undefined> {
     const chunkHashes = await this.#loadHashes()
     return chunkHashes && { chunkHashes, sha256, digest: async (block) => sha256(block) }
+  }
+
+  /** The info dictionary, for peers that know its hash alone; undefined where there is no such torrent. */
+  async info(): Promise<Uint8Array | undefined> {
+    const { torrent: path, infoHash } = this.swarm
+    if (path === undefined) return undefined
+    // Without it, peers are served all the same.
+    const torrent = await this.#options
+      .hashFiles()
+      .readWhole(path, MOST_TORRENT)
+      .catch(() => undefined)
+    return torrent && infoIn(torrent, infoHash)
   }
 
   /** Forgets what can be read again. */

@@ -40,6 +40,11 @@ export function residentBytes(pid: number): number {
   return (kilobytes('Pss_Anon') + kilobytes('Pss_Shmem')) * 1024
 }
 
+/** Likewise of a process and all below it, together. */
+export function residentBytesBelow(root: number): number {
+  return processTree(root).reduce((sum, { pid }) => sum + residentBytes(pid), 0)
+}
+
 /** What a process has open, by the names that /proc gives it: `socket:[...]` is one over UDP, TCP or Unix. */
 export function openFiles(pid: number): string[] {
   const folder = `/proc/${pid}/fd`

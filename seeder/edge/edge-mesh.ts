@@ -1,4 +1,5 @@
 import { ChunkCache } from '../../mesh/chunk-cache.ts'
+import { MetadataServer } from '../../mesh/metadata-server.ts'
 import type { SwarmDriver } from '../../mesh/swarm-driver.ts'
 import type { SwarmStatus } from '../../protocol/delivery.ts'
 import type { ChunkSpan } from '../../protocol/geometry.ts'
@@ -8,6 +9,7 @@ import { Bell } from '../../supply/bell.ts'
 import { PATIENCE } from '../../supply/patience.ts'
 import type { MeshPeers } from '../../supply/peers.ts'
 import { PeerPort, type PeerPortOptions } from '../peer-port.ts'
+import { chunksIn } from '../swarm-host.ts'
 import type { EdgeSwarm } from './edge-swarm.ts'
 
 export interface EdgeMeshOptions extends Omit<PeerPortOptions, 'wake' | 'onAnnounced'> {
@@ -78,6 +80,11 @@ export class EdgeMesh implements MeshPeers {
     return this.#port.announcer.trackers
   }
 
+  /** Clients of the DHT that we are linked with. */
+  get dhtLinks(): number {
+    return this.#port.dht?.links ?? 0
+  }
+
   /** Bytes that are on their way out. */
   get buffered(): number {
     return this.#port.buffered
@@ -105,8 +112,7 @@ export class EdgeMesh implements MeshPeers {
   }
 
   setTrackers(urls: readonly string[], iceServers: readonly IceServer[]): void {
-    this.#port.useIceServers(iceServers)
-    this.#port.announcer.setTrackers(urls)
+    this.#port.meetAt(urls, iceServers)
   }
 
   /** Lets trackers know us in a swarm: whoever wants something of it finds us. */
@@ -147,6 +153,7 @@ export class EdgeMesh implements MeshPeers {
     this.#members.delete(infoHash)
     this.#port.announcer.remove(infoHash)
     this.#port.node.leave(infoHash)
+    this.#port.dht?.withdraw(infoHash)
   }
 
   /** These chunks can be served from now on. */
@@ -256,7 +263,7 @@ export class EdgeMesh implements MeshPeers {
     const { open, held, read } = this.#options
     const { infoHash, chunkCount, files } = member.swarm
     const opened = await open(member.swarm)
-    const proofs = await opened.proofs()
+    const [proofs, info] = await Promise.all([opened.proofs(), opened.info()])
     const spans = await held(infoHash)
     if (this.#members.get(infoHash) !== member) return undefined
     member.joinedMs = this.#port.clock.now()
@@ -270,6 +277,7 @@ export class EdgeMesh implements MeshPeers {
       read: (chunk) => this.#cache.read(`${infoHash}/${chunk}`, () => read(infoHash, chunk)),
       verify: (chunk, bytes) => opened.check(chunk, bytes),
       ...(proofs && { proofs }),
+      ...(info && { metadata: new MetadataServer(info) }),
       onBan: () => this.banned++,
       onStatus: () => this.#bell.ring(),
     })
@@ -286,7 +294,9 @@ export class EdgeMesh implements MeshPeers {
     const held = await this.#options.held(infoHash)
     const member = this.#members.get(infoHash)
     if (member === undefined) return
-    const missing = held.reduce((left, { first, after }) => left - (after - first), member.swarm.chunkCount)
+    const { chunkCount } = member.swarm
+    this.#port.dht?.serve(infoHash, chunkCount, held)
+    const missing = chunkCount - chunksIn(held)
     const uploaded = this.uploadedIn(infoHash)
     this.#port.announcer.add({ infoHash, missing, uploaded, seeks: member.seeks })
   }

@@ -4,7 +4,7 @@ import type { ByteSpan } from '../../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../../protocol/manifest.ts'
 import { HASH_LENGTH, sameHash } from '../../protocol/merkle.ts'
 import { urlOfPath } from '../../protocol/site-path.ts'
-import type { ChunkIndex } from '../../protocol/units.ts'
+import type { ChunkIndex, InfoHash } from '../../protocol/units.ts'
 import type { RunStore, ValueStore } from '../../store/chunk-store.ts'
 import type { Demand } from '../../supply/demand.ts'
 import { SwarmHashes } from '../../supply/hashes.ts'
@@ -17,6 +17,7 @@ import { Supply } from '../../supply/supply.ts'
 import { SwarmCache } from '../../supply/swarm-cache.ts'
 import { chunkRoot } from '../chunk-root.ts'
 import { sha256 } from '../sha256.ts'
+import { infoIn } from '../torrent-info.ts'
 
 export interface EdgeSwarmOptions {
   readonly swarm: SwarmManifest
@@ -52,6 +53,9 @@ export interface Reader {
  * has not been verified, for what an edge says of its answers is the manifest's word, not the origin's.
  */
 const VERIFIED_ALONE = 'verified'
+
+/** Peers wait for the swarm, which can do without its info dictionary. */
+const INFO_MS = 1_000
 
 /** One swarm as an edge has it: chunks at rest and on their way, and who brings them. */
 export class EdgeSwarm {
@@ -107,6 +111,22 @@ export class EdgeSwarm {
   async proofs(): Promise<BlockProofs | undefined> {
     const chunkHashes = await this.hashes().catch(() => undefined)
     return chunkHashes && { chunkHashes, sha256, digest: async (block) => sha256(block) }
+  }
+
+  /** The info dictionary, for peers that know its hash alone; undefined when it cannot be had at once. */
+  async info(): Promise<Uint8Array | undefined> {
+    const { infoHash, torrent } = this.swarm
+    const { values, siteRoot } = this.#options
+    if (torrent === undefined) return undefined
+    const key = infoKey(infoHash)
+    const stored = await values.get(key).catch(() => undefined)
+    if (stored instanceof ArrayBuffer) return new Uint8Array(stored)
+    const fetched = await fetch(urlOfPath(torrent, siteRoot), { signal: AbortSignal.timeout(INFO_MS) })
+      .then(async (response) => (response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined))
+      .catch(() => undefined)
+    const info = fetched && infoIn(fetched, infoHash)
+    if (info) values.set(key, info.slice().buffer).catch(() => undefined) // asked for again next time
+    return info
   }
 
   /** Whether these are a chunk's bytes. @throws when the hashes cannot be had */
@@ -166,4 +186,9 @@ function isChunk(
 ): boolean {
   const expected = hashes.subarray(chunk * HASH_LENGTH, (chunk + 1) * HASH_LENGTH)
   return sameHash(chunkRoot(bytes, size, chunkSize), expected)
+}
+
+/** Under which the info dictionary of a swarm rests beside its chunks. */
+function infoKey(infoHash: InfoHash): string {
+  return `info:${infoHash}`
 }

@@ -174,6 +174,7 @@ export class Edge {
     return new EdgeMesh({
       ...this.#options,
       makeTransport,
+      site: this.#options.origin ?? this.#site.siteRoot,
       open: (swarm) => this.#library.open(swarm),
       held: (infoHash) => this.#disk.runs(infoHash),
       read: (infoHash, chunk) => this.#library.read(infoHash, chunk),

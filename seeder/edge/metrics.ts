@@ -45,6 +45,11 @@ export const EDGE_METRICS: readonly Metric<EdgeStats>[] = [
   { name: 'tributary_edge_http_connections', help: 'Open connections', read: ({ http }) => http.connections },
   { name: 'tributary_edge_peers', help: 'Connected peers over all swarms', read: ({ peers }) => peers },
   {
+    name: 'tributary_edge_dht_links',
+    help: 'Clients of the DHT that it is linked with',
+    read: ({ dhtLinks }) => dhtLinks,
+  },
+  {
     name: 'tributary_edge_banned_peers_total',
     help: 'Peers that sent something with a wrong hash',
     read: ({ banned }) => banned,

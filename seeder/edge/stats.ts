@@ -23,6 +23,8 @@ export interface EdgeStats {
   readonly joined: number
   readonly awake: number
   readonly peers: number
+  /** Clients of the DHT that it is linked with. */
+  readonly dhtLinks: number
   readonly uploaded: number
   readonly banned: number
   /** Whether each tracker is connected. */
@@ -69,6 +71,7 @@ export function statsOf({ catalogue, disk, capacity, library, mesh, http, connec
     joined: joined.length,
     awake: joined.filter((infoHash) => mesh?.isAwake(infoHash)).length,
     peers: joined.reduce((sum, infoHash) => sum + (mesh?.peersIn(infoHash) ?? 0), 0),
+    dhtLinks: mesh?.dhtLinks ?? 0,
     uploaded: mesh?.uploaded ?? 0,
     banned: mesh?.banned ?? 0,
     trackers: mesh?.trackers ?? new Map(),
