@@ -32,12 +32,14 @@ const download: Need = {
   segment: Number.POSITIVE_INFINITY,
   slackMs: undefined,
   waitedMs: 0,
+  busy: false,
   dice: 0,
 }
 const segment: Need = { ...download, distance: 0, segment: 256 * KiB, slackMs: 10_000 }
 const playing: Need = { ...download, media: true, slackMs: 10_000 }
 const ALONE = view(undefined)
-const HELD = view(swarm({ available: BIT_9 }))
+const TRIED = view(swarm({ available: BIT_9 }))
+const HELD = { ...TRIED, speed: 1 }
 const LOADING = view(swarm({ loading: BIT_9 }))
 const CROWD = view(swarm())
 
@@ -45,12 +47,15 @@ const cases: readonly (readonly [string, Need, MeshView, 'origin' | 'peers' | 'w
   ['alone, the origin', download, ALONE, 'origin'],
   ['the first bytes, whoever has them', { ...download, distance: 64 * KiB }, HELD, 'origin'],
   ['what peers hold', download, HELD, 'peers'],
+  ['what peers hold who have not shown how fast they are', download, TRIED, 'origin'],
+  ['the same while the origin brings something else', { ...download, busy: true }, TRIED, 'peers'],
   ['what peers hold, but were just asked for in vain', download, { ...HELD, refused: () => true }, 'origin'],
   ['what peers hold who were late', download, { ...HELD, late: true }, 'origin'],
   ['what peers hold who are half as fast', download, { ...HELD, speed: 0.5 }, 'peers'],
   ['what peers hold who are slow', download, { ...HELD, speed: 0.1 }, 'origin'],
   ['what another is fetching', download, LOADING, 'wait'],
   ['what another has been fetching for too long', { ...download, waitedMs: 2_000 }, LOADING, 'origin'],
+  ['the same while the origin brings something else', { ...download, waitedMs: 2_000, busy: true }, LOADING, 'wait'],
   ['what nobody has, in a crowd', download, CROWD, 'wait'],
   ['what nobody has, after a while', { ...download, waitedMs: 800 }, CROWD, 'origin'],
   ['what nobody has, after a while, with patience', { ...download, waitedMs: 800, dice: 0.9 }, CROWD, 'wait'],
@@ -58,6 +63,7 @@ const cases: readonly (readonly [string, Need, MeshView, 'origin' | 'peers' | 'w
   ['a crowd that does not come', download, view(swarm({ peers: 0, expected: 2 })), 'origin'],
   ['no mesh', download, view(swarm({ phase: 'down', available: BIT_9 })), 'origin'],
   ['a segment that peers hold', segment, HELD, 'peers'],
+  ['a segment that peers hold who have not shown how fast they are', segment, TRIED, 'peers'],
   ['a segment that nobody holds', segment, CROWD, 'origin'],
   ['a segment that peers hold who were late', segment, { ...HELD, late: true }, 'origin'],
   ['a segment that peers hold who are slow', segment, { ...HELD, speed: 0.1, perMs: 100 }, 'origin'],
@@ -107,7 +113,7 @@ test('alone, a download asks for half a second of a fast origin; in a crowd for 
 })
 
 test('about a second is asked of peers, and never without bounds', () => {
-  assert.equal(peerFlight(undefined), 1 * MiB)
+  assert.equal(peerFlight(undefined), 256 * KiB)
   assert.equal(peerFlight(0), 256 * KiB)
   assert.equal(peerFlight(1_000), 1_000_000)
   assert.equal(peerFlight(1e9), 8 * MiB)

@@ -28,7 +28,7 @@ const REPORT_MS = 300
 /** So long one of a crowd waits for its next byte, while it fetches from the origin what others will want of it. */
 const CROWD_PATIENCE_MS = 750
 
-/** So long it waits for what another is fetching. */
+/** So long it waits for what another is fetching; twice as long while the origin brings it something else. */
 const LOADING_PATIENCE_MS = 2_000
 
 /** Who waits looks again after this long at the latest. */
@@ -70,6 +70,8 @@ export interface Need {
   readonly segment: number
   /** Milliseconds since the reader had its last byte. */
   readonly waitedMs: number
+  /** Whether the origin is at work on something else for the reader. */
+  readonly busy: boolean
   /** From 0 to less than 1, drawn for this decision: all of a crowd should not lose patience at once. */
   readonly dice: number
 }
@@ -87,8 +89,8 @@ export function supplierFor(need: Need, mesh: MeshView): Supplier {
 }
 
 /** Whether peers are asked for what they hold: unless time is short, or the origin has shown to be the faster one. */
-function fromHolders({ media, distance, segment, slackMs }: Need, mesh: MeshView): boolean {
-  if (!media) return !mesh.late && !isSlow(mesh, segment)
+function fromHolders({ media, distance, segment, slackMs, busy }: Need, mesh: MeshView): boolean {
+  if (!media) return !mesh.late && (busy || isTrusted(mesh, segment))
   return !isUrgent(slackMs) || !(mesh.late || distance >= URGENT_BYTES)
 }
 
@@ -104,9 +106,13 @@ export function segmentBytes({ media, begin, end, slackMs }: Omit<Demand, 'file'
 /** What a script asks for beyond this is more likely a file to keep. */
 const MAX_SEGMENT_BYTES = 16 * MiB
 
-/** Whether peers are so much slower than the origin that nobody should wait for them, but for a segment that takes no time. */
-export function isSlow({ speed, perMs = 0 }: MeshView, segment: number): boolean {
-  return speed !== undefined && speed < SLOW_SPEED && perMs * SEGMENT_MS < segment
+/**
+ * Whether a download waits for peers: once they have shown to be not much slower than the origin. A segment does until they
+ * have shown that they are, and that it takes them some time.
+ */
+export function isTrusted({ speed, perMs = 0 }: MeshView, segment: number): boolean {
+  const untold = segment < Number.POSITIVE_INFINITY ? 1 : 0
+  return (speed ?? untold) >= SLOW_SPEED || perMs * SEGMENT_MS >= segment
 }
 
 /** A segment plays for seconds: a player that has it by then finds nothing lacking. */
@@ -115,11 +121,11 @@ const SEGMENT_MS = 500
 const SLOW_SPEED = 0.4
 
 /** Whether a reader waits for what no peer holds yet: one of them fetches it, or it fetches something else for them. */
-function inCrowd({ chunk, media, slackMs, waitedMs, dice }: Need, mesh: MeshView): boolean {
+function inCrowd({ chunk, media, slackMs, waitedMs, busy, dice }: Need, mesh: MeshView): boolean {
   const isLoading = hasBit(mesh.status?.loading, chunk)
   const leastMs = isLoading ? 2 * URGENT_SLACK_MS : CALM_SLACK_MS
   if (media && (slackMs ?? 0) < leastMs) return false
-  return waitedMs < (isLoading ? LOADING_PATIENCE_MS : CROWD_PATIENCE_MS * (1 + dice))
+  return waitedMs < (isLoading ? LOADING_PATIENCE_MS * (busy ? 2 : 1) : CROWD_PATIENCE_MS * (1 + dice))
 }
 
 /** Whether playback would run dry before a peer could be found out to be slow. */
@@ -188,7 +194,10 @@ function leastSpan(media: boolean, mesh: MeshView): number {
   return media || mesh.status?.phase === 'up' ? 4 * MiB : 16 * MiB
 }
 
-/** Bytes that one of a crowd asks the origin for at a time: few come twice, and what is done is soon told. */
+/**
+ * Bytes that one of a crowd asks the origin for at a time: few come twice, and what is done is soon told. So much of a
+ * download is left to the origin, too, while peers are not trusted: these have until it gets there.
+ */
 export function stretchBytes(bytesPerMs: number): number {
   return Math.min(MAX_STRETCH_BYTES, Math.max(START_BYTES, bytesPerMs * SPAN_MS))
 }
@@ -200,18 +209,13 @@ export function lookahead(media: boolean): number {
   return media ? 8 * MiB : 32 * MiB
 }
 
-/** Bytes that are asked from peers at the same time: about a second's worth. */
-export function peerFlight(bytesPerMs: number | undefined): number {
-  if (bytesPerMs === undefined) return FIRST_FLIGHT_BYTES
+/** Bytes that are asked from peers at the same time: about a second's worth; little of those who have yet to bring any. */
+export function peerFlight(bytesPerMs = 0): number {
   return Math.min(MAX_FLIGHT_BYTES, Math.max(MIN_FLIGHT_BYTES, bytesPerMs * 1_000))
 }
 
-const FIRST_FLIGHT_BYTES = 1 * MiB
 const MIN_FLIGHT_BYTES = 256 * KiB
 const MAX_FLIGHT_BYTES = 8 * MiB
-
-/** With the origin at the head of a download, its peers begin this far ahead. */
-export const PEERS_FROM_BYTES = 2 * MiB
 
 /** How long a reader waits for a chunk that a peer is sending before the origin takes over. */
 export function peerPatience(slackMs: number | undefined): number {

@@ -22,7 +22,7 @@ function field(rest: Partial<Field>): Field {
     next: undefined,
     peers: 3,
     random: dice(0.9),
-    all: false,
+    isSpare: none,
     ...rest,
   }
 }
@@ -49,8 +49,8 @@ test('what peers have is fetched only when it is worth it', () => {
   const isFree = (index: number) => index >= 20
   const theirs = () => true
   assert.equal(pickStretch(field({ isFree, isTheirs: theirs })), undefined)
-  assert.deepEqual(pickStretch(field({ isFree, isTheirs: theirs, all: true })), { first: 20, after: 24 })
-  assert.equal(pickStretch(field({ isFree: none, all: true })), undefined)
+  assert.deepEqual(pickStretch(field({ isFree, isTheirs: theirs, isSpare: isFree })), { first: 20, after: 24 })
+  assert.equal(pickStretch(field({ isFree: none })), undefined)
 })
 
 test('whatever the dice say: free chunks that nobody else has, within bounds, and some while there are any', () => {

@@ -15,8 +15,8 @@ export interface Field {
   readonly peers: number
   /** From 0 to less than 1. */
   readonly random: () => number
-  /** Whether what peers have is worth fetching, too. */
-  readonly all: boolean
+  /** Whether a chunk that peers have is worth fetching, too, for want of others. */
+  readonly isSpare: (chunk: ChunkIndex) => boolean
 }
 
 /**
@@ -29,7 +29,7 @@ export function pickStretch(field: Field): ChunkSpan | undefined {
   const isOpen = (chunk: number) => isFree(chunk as ChunkIndex) && !isTheirs(chunk as ChunkIndex)
   const open: number[] = []
   for (let chunk: number = chunks.first; chunk < chunks.after; chunk++) if (isOpen(chunk)) open.push(chunk)
-  if (open.length === 0) return field.all ? firstFree(field) : undefined
+  if (open.length === 0) return firstSpare(field)
   if (random() * (peers + 1) < 1) return stretchFrom(open[0] ?? chunks.first, field, isOpen)
   // Who fetches the same as another would go on doing so, as neither hears of the other's next stretch in time.
   const goesOn = next !== undefined && open.includes(next) && !isTheirs((next - 1) as ChunkIndex)
@@ -37,11 +37,11 @@ export function pickStretch(field: Field): ChunkSpan | undefined {
   return stretchFrom(from ?? chunks.first, field, isOpen)
 }
 
-function firstFree(field: Field): ChunkSpan | undefined {
-  const isFree = (chunk: number) => field.isFree(chunk as ChunkIndex)
+function firstSpare(field: Field): ChunkSpan | undefined {
+  const isSpare = (chunk: number) => field.isSpare(chunk as ChunkIndex)
   let first: number = field.chunks.first
-  while (first < field.chunks.after && !isFree(first)) first++
-  return first < field.chunks.after ? stretchFrom(first, field, isFree) : undefined
+  while (first < field.chunks.after && !isSpare(first)) first++
+  return first < field.chunks.after ? stretchFrom(first, field, isSpare) : undefined
 }
 
 /** Around `from`, onwards as far as it may, then back. */

@@ -18,14 +18,13 @@ import {
   BRIDGE_BYTES,
   helpsWhilePlaying,
   isCrowd,
-  isSlow,
   isTheirs,
+  isTrusted,
   isUrgent,
   LATE_FOR_MS,
   lookahead,
   type MeshView,
   originSpan,
-  PEERS_FROM_BYTES,
   peerFlight,
   peerPatience,
   peersHold,
@@ -142,9 +141,8 @@ export class Supply {
   ahead(demand: Demand): void {
     const { file, media, position, end } = demand
     const view = this.#view()
-    const start = media
-      ? mediaPeersFrom(demand)
-      : position + (isSlow(view, segmentBytes(demand)) ? PEERS_FROM_BYTES : 0)
+    const trial = isTrusted(view, segmentBytes(demand)) ? 0 : stretchBytes(this.#perMs)
+    const start = media ? mediaPeersFrom(demand) : position + trial
     const span = { start, end: Math.min(end, position + lookahead(media)) }
     if (span.start < span.end) this.#askPeersFor(chunksCovering(file, span), file, view)
     if (isCrowd(view, media)) this.#help(demand, view)
@@ -155,7 +153,7 @@ export class Supply {
   #originSpan({ file, media, end }: Demand, chunk: ChunkIndex): ByteSpan {
     const { cache } = this.#context
     const start = bytesOfChunk(file, chunk).start + cache.leftover(chunk)
-    const most = Math.min(end, start + originSpan(media, this.#view(), this.#origin.throughput.perMs ?? 0))
+    const most = Math.min(end, start + originSpan(media, this.#view(), this.#perMs))
     const wanted = chunksCovering(file, { start, end: Math.max(most, start + 1) })
     const after = Math.max(cache.freeUntil(chunk, wanted.after), chunk + 1)
     return { start, end: bytesOfChunk(file, (after - 1) as ChunkIndex).end }
@@ -219,17 +217,20 @@ export class Supply {
   /** Peers are too slow: what they were asked for is free again, for the origin to bring in one go. */
   #takeFromPeers(chunks: ChunkSpan): void {
     const { cache, mesh } = this.#context
-    for (const [chunk, slot] of cache.slots(chunks)) {
-      if (!isFromPeers(slot)) continue
+    for (const [chunk, slot] of this.#theirs(chunks)) {
       mesh.refused(cache.swarm.infoHash, chunk)
       this.#cancel(chunk, slot)
     }
   }
 
+  /** What of these peers have still to bring. */
+  #theirs(chunks: ChunkSpan): [ChunkIndex, ChunkSlot][] {
+    return this.#context.cache.slots(chunks).filter(([, slot]) => isFromPeers(slot))
+  }
+
   /** A media element has sought: what peers are still sending of its old place would only be in the way. */
   sought({ file, position }: Demand): void {
-    for (const [chunk, slot] of this.#context.cache.slots(chunksOfFile(file))) {
-      if (!isFromPeers(slot)) continue
+    for (const [chunk, slot] of this.#theirs(chunksOfFile(file))) {
       const { start, end } = bytesOfChunk(file, chunk)
       const isNear = end > position && start < position + lookahead(true)
       if (!isNear && !this.demands.wants(file, start)) this.#cancel(chunk, slot)
@@ -250,6 +251,11 @@ export class Supply {
       const next = chunk as ChunkIndex
       if (peersHold(next, view) && isFree(next)) this.#askPeers(file, next)
     }
+  }
+
+  /** Bytes per millisecond that the origin has brought of late. */
+  get #perMs(): number {
+    return this.#origin.throughput.perMs ?? 0
   }
 
   /** Tells whether nobody has or brings a chunk, as things are now. */
@@ -294,8 +300,8 @@ export class Supply {
     while (this.#peerBytes > 0) {
       await mesh.change(LATE_FOR_MS)
       const view = this.#view()
-      for (const [chunk, slot] of cache.slots(chunksOfSwarm(cache.swarm)))
-        if (isFromPeers(slot) && !peersHold(chunk, view)) this.#cancel(chunk, slot)
+      for (const [chunk, slot] of this.#theirs(chunksOfSwarm(cache.swarm)))
+        if (!peersHold(chunk, view)) this.#cancel(chunk, slot)
     }
     this.#isWatching = false
   }
@@ -309,7 +315,7 @@ export class Supply {
     const own = this.#origin.runFrom(file, position)
     if (!own || this.#origin.isBusy) return
     const next = chunkAt(file, own.end)
-    const span = originSpan(media, this.#view(), this.#origin.throughput.perMs ?? 0)
+    const span = originSpan(media, this.#view(), this.#perMs)
     const inReach = own.end < demand.end && own.end < position + span
     if (!inReach || !this.#free(next) || this.#supplierFor(demand, next).kind !== 'origin') return
     // Nobody waits for this one: when it fails, the reader that gets here asks again and is told.
@@ -322,29 +328,33 @@ export class Supply {
    */
   #help(demand: Demand, view: MeshView): void {
     const { file, media, position, end } = demand
-    const bytes = media ? BRIDGE_BYTES : stretchBytes(this.#origin.throughput.perMs ?? 0)
+    const bytes = media ? BRIDGE_BYTES : stretchBytes(this.#perMs)
+    const segment = segmentBytes(demand)
     this.#origin.shorten(bytes)
     const isOver = this.#origin.isBusy || Date.now() < this.#noHelpUntil || this.#context.cache.unverifiable
     if (isOver || (media && !helpsWhilePlaying(demand.slackMs(), view))) return
     const chunks = chunksCovering(file, { start: position, end: Math.min(end, position + lookahead(media)) })
-    const segment = segmentBytes(demand)
-    const all = !media && segment === Number.POSITIVE_INFINITY && !((view.speed ?? 0) >= 1)
+    const all = !media && segment === Number.POSITIVE_INFINITY && (view.speed ?? 0) < 1
+    const mine = (chunk: ChunkIndex) => !isTrusted(view, segment) && isFromPeers(this.#context.cache.slot(chunk))
+    const isFree = this.#free
     const stretch = pickStretch({
       chunks,
-      isFree: this.#free,
+      isFree,
       isTheirs: (chunk) => isTheirs(chunk, view),
       most: Math.ceil(bytes / file.chunkSize),
       next: this.#next,
       peers: (view.status?.peers ?? 0) + (view.status?.expected ?? 0),
       random: Math.random,
-      all,
+      isSpare: (chunk) => all && (isFree(chunk) || mine(chunk)),
     })
     if (stretch) this.#fetch(demand, stretch)
-    else if (all && isSlow(view, segment)) this.#takeBack(chunks)
+    else if (all) this.#takeBack(chunks)
   }
 
-  #fetch(demand: Demand, { first, after }: ChunkSpan): void {
+  #fetch(demand: Demand, stretch: ChunkSpan): void {
     const { file } = demand
+    const { first, after } = stretch
+    this.#takeFromPeers(stretch)
     const start = bytesOfChunk(file, first).start + this.#context.cache.leftover(first)
     const { end } = bytesOfChunk(file, (after - 1) as ChunkIndex)
     if (first !== chunkAt(file, demand.position)) this.#next = after
@@ -361,7 +371,7 @@ export class Supply {
 
   /** Slower peers do not keep the origin waiting: half of what they were asked for, the later half, goes to it. */
   #takeBack(chunks: ChunkSpan): void {
-    const theirs = this.#context.cache.slots(chunks).filter(([, slot]) => isFromPeers(slot))
+    const theirs = this.#theirs(chunks)
     const [first] = theirs.sort(([a], [b]) => a - b)[theirs.length >> 1] ?? []
     if (first === undefined) return
     this.#takeFromPeers({ first, after: chunks.after })
@@ -374,7 +384,7 @@ export class Supply {
     const waitedMs = Date.now() - demand.readMs
     const slackMs = demand.slackMs()
     const segment = segmentBytes(demand)
-    const need = { chunk, media, distance, segment, slackMs, waitedMs, dice: Math.random() }
+    const need = { chunk, media, distance, segment, slackMs, waitedMs, busy: this.#origin.isBusy, dice: Math.random() }
     return supplierFor(need, this.#view())
   }
 
@@ -395,8 +405,8 @@ export class Supply {
 }
 
 /** Whether peers have still to bring it: what is here and being verified is nobody's to fetch again. */
-function isFromPeers({ source, state, filled }: ChunkSlot): boolean {
-  return source === 'peers' && state === 'filling' && filled === 0
+function isFromPeers(slot: ChunkSlot | undefined): slot is ChunkSlot {
+  return slot?.source === 'peers' && slot.state === 'filling' && slot.filled === 0
 }
 
 /** First byte that peers are asked for ahead of a media element: nothing that the origin is bringing already. */

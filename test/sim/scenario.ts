@@ -4,10 +4,10 @@ import type { OriginFault } from './origin.ts'
 export interface Group {
   readonly count: number
   /**
-   * `reader`: a visitor. `liar`: holds all, and sends wrong bytes. `dead`: holds all, and sends nothing.
-   * Both are there from the start and read nothing.
+   * `reader`: a visitor. `liar`: holds all, and sends wrong bytes. `dead`: holds all, and sends nothing. `holder`: holds all,
+   * and sends it. None but readers read, and these three are there from the start.
    */
-  readonly role: 'reader' | 'liar' | 'dead'
+  readonly role: 'reader' | 'liar' | 'dead' | 'holder'
   /** Mbit/s. */
   readonly down: number
   readonly up: number
@@ -22,6 +22,8 @@ export interface Group {
   readonly fromMs?: number
   /** Closes its page so long after it has the file. */
   readonly leavesAfterMs?: number
+  /** When nothing more is heard of it, for its tab is gone. */
+  readonly vanishesAtMs?: number
   /** Leaves in the middle, this long after its start, and comes back later with what it stored. */
   readonly away?: { readonly afterMs: number; readonly forMs: number }
 }

@@ -159,13 +159,15 @@ export class Visitor {
   /** Joins as somebody who holds everything. */
   async #deceive(): Promise<void> {
     const { group } = this.#options
+    const { vanishesAtMs = Number.POSITIVE_INFINITY } = group
+    const { time } = this.place
     this.#store.hold({ first: 0 as ChunkIndex, after: this.place.content.swarm.chunkCount as ChunkIndex })
     this.#stranger = new Page({
       place: this.place,
       store: this.#store,
       sharing: true,
       isDead: group.role === 'dead',
-      tap: group.role === 'liar' ? spoil : undefined,
+      tap: group.role === 'liar' ? spoil : (bytes) => (time.now() < vanishesAtMs ? bytes : undefined),
     })
     await this.#stranger.join()
   }
