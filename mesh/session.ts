@@ -65,7 +65,6 @@ export class Session {
   readonly #decoder = new FrameDecoder()
   readonly #outbox = new Outbox()
   #first = true
-  #hasNews = false
   /** How often the peer has stopped serving us. */
   #chokes = 0
 
@@ -98,7 +97,6 @@ export class Session {
 
   /** What is to be sent, each entry one data channel message. */
   takeOutput(): Uint8Array[] {
-    this.#hasNews = false
     return this.#outbox.take()
   }
 
@@ -125,16 +123,15 @@ export class Session {
     if (choking) this.#refuse(this.uploads.take())
   }
 
-  /** Goes out with whatever is sent next. */
+  /**
+   * Who has the chunk itself is told with whatever is sent next; all others at once, for until they know they may take it
+   * from elsewhere.
+   */
   announce(chunk: ChunkIndex): void {
     if (this.#remote === undefined) return
-    this.#outbox.add(encodeMessage({ kind: 'have', chunk }))
-    this.#hasNews ||= !this.has(chunk)
-  }
-
-  /** Whether chunks were announced that the peer lacks, and it has not been told yet. */
-  get hasNews(): boolean {
-    return this.#hasNews
+    const message = encodeMessage({ kind: 'have', chunk })
+    if (this.has(chunk)) this.#outbox.add(message)
+    else this.#write(message)
   }
 
   /** Takes an announcement back, where the peer understands that. */

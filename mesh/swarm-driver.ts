@@ -38,8 +38,6 @@ const TICK_MS = 250
 const STATUS_MS = 50
 /** Changes come in groups: the first waits this long for the rest. */
 const GROUP_MS = 10
-/** Peers hear of what was stored at most so often: small chunks come many at a time, and each message costs both sides. */
-const ANNOUNCE_MS = 50
 
 type Chunk = Uint8Array<ArrayBuffer> | undefined
 
@@ -71,8 +69,6 @@ export class SwarmDriver {
   #uploadedBefore = 0
   #cancelTick: () => void
   #cancelStatus: (() => void) | undefined
-  #cancelAnnounce: (() => void) | undefined
-  #announcedMs = Number.NEGATIVE_INFINITY
   #statusMs = Number.NEGATIVE_INFINITY
   #closed = false
 
@@ -144,7 +140,6 @@ export class SwarmDriver {
 
   stored(chunks: ChunkSpan): void {
     this.#handle({ kind: 'stored', chunks })
-    this.#announce()
     this.#options.onHoldings?.()
   }
 
@@ -170,7 +165,6 @@ export class SwarmDriver {
     this.#closed = true
     this.#cancelTick()
     this.#cancelStatus?.()
-    this.#cancelAnnounce?.()
     for (const id of [...this.#links.keys()]) this.#drop(id)
     for (const chunk of [...this.#waiting.keys()]) this.#settle(chunk, undefined)
   }
@@ -303,19 +297,6 @@ export class SwarmDriver {
     if (this.#swarm.uploaded === this.#uploadedBefore) return
     this.#uploadedBefore = this.#swarm.uploaded
     this.#statusChanged()
-  }
-
-  #announce(): void {
-    const { clock } = this.#options
-    if (this.#cancelAnnounce) return
-    const waitMs = this.#announcedMs + ANNOUNCE_MS - clock.now()
-    const announce = () => {
-      this.#cancelAnnounce = undefined
-      this.#announcedMs = clock.now()
-      this.#handle({ kind: 'announce' })
-    }
-    if (waitMs > 0) this.#cancelAnnounce = clock.after(waitMs, announce)
-    else announce()
   }
 
   #statusChanged(): void {

@@ -26,10 +26,7 @@ export type SwarmInput =
   | { readonly kind: 'chunkHashed'; readonly chunk: ChunkIndex; readonly leaves: readonly Uint8Array[] | undefined }
   /** Answer to `read`. */
   | { readonly kind: 'chunkRead'; readonly chunk: ChunkIndex; readonly bytes: Uint8Array | undefined }
-  /** Peers are told with what is sent to them next. */
   | { readonly kind: 'stored'; readonly chunks: ChunkSpan }
-  /** Peers that lack what was stored are to be told now. */
-  | { readonly kind: 'announce' }
   /** What is on its way to us from elsewhere, and nothing else is. */
   | { readonly kind: 'loading'; readonly chunks: readonly ChunkSpan[] }
   /** The store does not have these any more. */

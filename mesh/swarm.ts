@@ -171,9 +171,6 @@ export class Swarm {
         // Who has everything leaves its upload slots to others at once.
         if (this.missing === 0) this.#conversation.reviewInterests()
         break
-      case 'announce':
-        for (const peer of this.#roster.peers.values()) if (peer.session.hasNews) this.#dirty.add(peer)
-        break
       case 'loading':
         if (this.#loading.set(input.chunks, nowMs)) this.#conversation.tellLoading()
         break
