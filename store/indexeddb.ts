@@ -1,7 +1,7 @@
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB, type StoreNames } from 'idb'
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
-import { type ChunkIndex, type InfoHash, KiB } from '../protocol/units.ts'
+import { type ChunkIndex, type InfoHash, KiB, MiB } from '../protocol/units.ts'
 import { checkRun, MAX_RUN_CHUNKS, type RunStore, type StoredRun, type ValueStore } from './chunk-store.ts'
 import { RunIndex } from './run-index.ts'
 
@@ -11,6 +11,15 @@ const STORES = ['runs', 'swarms', 'values'] as const
 
 /** From this size on a Blob is written and read faster than a buffer, below it much slower. */
 const BLOB_FROM = 256 * KiB
+
+/**
+ * An engine lets some 64 MiB of dropped buffers pile up, and with them the Blobs that were written, before it collects. A
+ * buffer that nobody touches takes no memory, but counts: with it, garbage goes after every long run.
+ */
+const BALLAST_BYTES = 64 * MiB
+
+/** A shorter run leaves too little behind to be worth a collection. */
+const BALLASTED_FROM = 1 * MiB
 
 /** The key says all that an index needs, so that opening a swarm reads keys alone. */
 type RunKey = [swarm: InfoHash, first: number, after: number]
@@ -145,6 +154,7 @@ export class IndexedDbStore implements RunStore {
       })
       await Promise.all([...puts, tx.objectStore('swarms').put({ usedAt: Date.now() }, swarm)])
     })
+    remindOfGarbage(chunks)
   }
 
   swarms(): Promise<readonly InfoHash[]> {
@@ -180,7 +190,7 @@ function valuesIn(connection: Connection): ValueStore {
 }
 
 function pack(parts: readonly Uint8Array<ArrayBuffer>[]): Blob | Uint8Array<ArrayBuffer> {
-  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  const length = lengthOf(parts)
   if (length >= BLOB_FROM) return new Blob([...parts])
   const whole = new Uint8Array(length)
   let at = 0
@@ -189,6 +199,20 @@ function pack(parts: readonly Uint8Array<ArrayBuffer>[]): Blob | Uint8Array<Arra
     at += part.length
   }
   return whole
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** Has the engine collect soon what it has dropped of a run of many bytes. */
+function remindOfGarbage(chunks: readonly Uint8Array[]): void {
+  if (lengthOf(chunks) < BALLASTED_FROM) return
+  try {
+    new ArrayBuffer(BALLAST_BYTES)
+  } catch {
+    // No room in the address space: then the engine collects anyway.
+  }
 }
 
 /** Keys of the runs of a swarm that begin at or after `from` and before `to`. */
