@@ -43,6 +43,7 @@ function addRow({ name }: Scenario, seed: number, summary: Summary, cpuSeconds: 
     'median, s': number(summary.medianMs / 1_000, 1),
     'first byte, ms': number(summary.firstByteMs, 0),
     'start-up, ms': number(summary.startUpMs, 0),
+    'jump, ms': number(summary.seekMs, 0),
     stalls: `${summary.stalls} (${summary.plainStalls})`,
     'stood still, s': number(summary.stalledMs / 1_000, 1),
     fair: number(summary.fairness),

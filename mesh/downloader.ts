@@ -17,6 +17,8 @@ export interface DownloaderOptions {
   readonly accuse: (guilty: PeerId | undefined, nowMs: number) => void
   /** The leaf hashes of a chunk were proven. */
   readonly learned: (chunk: ChunkIndex, leaves: readonly Uint8Array[]) => void
+  /** A peer gave bytes of a block that was wanted. */
+  readonly gained: (bytes: number, nowMs: number) => void
 }
 
 /** Bytes that are being hashed, and who sent them. */
@@ -65,6 +67,7 @@ export class Downloader {
     peer.restsUntilMs = 0
     const block = offset / BLOCK_SIZE
     const placed = want.assembly.put(peer, block, bytes)
+    if (placed !== 'refused') this.#options.gained(bytes.length, nowMs)
     if (placed === 'whole') this.#checkDraft(want, peer)
     if (placed !== 'placed') return
     for (const other of want.sources) if (other !== peer) other.session.cancelBlock(chunk, offset, nowMs)

@@ -23,6 +23,8 @@ export class UploadBudget {
   readonly #bucket: TokenBucket
   readonly #turns = new Turns<UploadShare>()
   readonly #rate = new RateMeter()
+  /** What peers give us. */
+  readonly #gain = new RateMeter()
   readonly #onUpload: (bytes: number) => void
   #limit: number
   /** When it last was to hold back. */
@@ -42,17 +44,20 @@ export class UploadBudget {
 
   /** One swarm's part: as much as any other's that wants it. */
   share(): UploadShare {
-    const share: UploadShare = new UploadShare((bytes, nowMs) => this.#take(share, bytes, nowMs))
+    const gained = (bytes: number, nowMs: number) => this.#gain.add(bytes, nowMs)
+    const share: UploadShare = new UploadShare((bytes, nowMs) => this.#take(share, bytes, nowMs), gained)
     return share
   }
 
   /**
    * Something else needs the line or the processor: for EASE_MS half of what was uploaded before. Never less than that
-   * half, however often it is told: where all peers are short of bytes, they would starve each other.
+   * half, however often it is told, and nothing while peers give about as much: where all of them are short of bytes, they
+   * would starve each other.
    */
   ease(nowMs: number): void {
     this.#recover(nowMs)
     const rate = this.#rate.perSecond(nowMs) ?? 0
+    if ((this.#gain.perSecond(nowMs) ?? 0) >= rate / 2) return
     if (!this.#isEased(nowMs)) {
       if (rate < LEAST_RATE) return
       this.#bucket.bytesPerSecond = Math.min(this.#limit, rate / 2)
@@ -84,11 +89,14 @@ export class UploadBudget {
 
 /** What one swarm may upload, shared out among its peers. */
 export class UploadShare {
+  /** Peers have given the swarm so many bytes. */
+  readonly gained: (bytes: number, nowMs: number) => void
   readonly #take: (bytes: number, nowMs: number) => boolean
   readonly #turns = new Turns<object>()
 
-  constructor(take: (bytes: number, nowMs: number) => boolean) {
+  constructor(take: (bytes: number, nowMs: number) => boolean, gained: (bytes: number, nowMs: number) => void) {
     this.#take = take
+    this.gained = gained
   }
 
   /** Takes `bytes` for a peer, when it is its turn and there is something left. */

@@ -16,7 +16,7 @@ const BLOB_FROM = 256 * KiB
  * An engine lets some 64 MiB of dropped buffers pile up, and with them the Blobs that were written, before it collects. A
  * buffer that nobody touches takes no memory, but counts: with it, garbage goes after every long run.
  */
-const BALLAST_BYTES = 64 * MiB
+const BALLAST_BYTES = 96 * MiB
 
 /** A shorter run leaves too little behind to be worth a collection. */
 const BALLASTED_FROM = 1 * MiB

@@ -136,6 +136,14 @@ export class OriginRuns {
     for (const run of this.#runs) run.shorten(bytes)
   }
 
+  /** Ends runs of the file that lead to nothing of `near`, nor to what another reader wants. */
+  stopAwayFrom(file: ManifestFile, near: ByteSpan): void {
+    for (const run of this.#runs) {
+      const leadsThere = run.end > near.start && run.position < near.end
+      if (run.file === file && !leadsThere && !this.#demands.wants(file, run.position)) run.stop()
+    }
+  }
+
   /** The run that gets to the first missing byte of the chunk soon. */
   runTo({ file, media }: Demand, chunk: ChunkIndex): OriginRun | undefined {
     const position = bytesOfChunk(file, chunk).start + this.#context.cache.leftover(chunk)

@@ -22,7 +22,8 @@ function swarm(rest: Partial<SwarmStatus> = {}): SwarmStatus {
 }
 
 function view(status: SwarmStatus | undefined, rest: Partial<MeshView> = {}): MeshView {
-  return { status, sinceJoinMs: 10_000, refused: () => false, late: false, speed: undefined, perMs: undefined, ...rest }
+  const unknown = { speed: undefined, perMs: undefined, isDry: false }
+  return { status, sinceJoinMs: 10_000, refused: () => false, late: false, ...unknown, ...rest }
 }
 
 const download: Need = {
@@ -74,6 +75,21 @@ const cases: readonly (readonly [string, Need, MeshView, 'origin' | 'peers' | 'w
   ['playing, short of what another is fetching', { ...playing, slackMs: 700 }, LOADING, 'origin'],
   ['playing, what nobody has', playing, CROWD, 'wait'],
   ['playing, soon short of what nobody has', { ...playing, slackMs: 1_500 }, CROWD, 'origin'],
+  ['run dry, what another is fetching', { ...playing, slackMs: 0 }, { ...LOADING, isDry: true }, 'wait'],
+  [
+    'run dry, what slow peers are fetching',
+    { ...playing, slackMs: 0 },
+    { ...LOADING, isDry: true, speed: 0.9 },
+    'origin',
+  ],
+  ['run dry, for too long', { ...playing, slackMs: 0, waitedMs: 400 }, { ...LOADING, isDry: true }, 'origin'],
+  [
+    'after a jump, what fast peers hold',
+    { ...playing, slackMs: 0, distance: 0 },
+    { ...HELD, isDry: true, speed: 2 },
+    'peers',
+  ],
+  ['after a jump, what anybody holds', { ...playing, slackMs: 0, distance: 0 }, { ...HELD, speed: 2 }, 'origin'],
   ['playing, nothing known yet', { ...playing, slackMs: undefined }, CROWD, 'origin'],
 ]
 for (const [name, need, mesh, kind] of cases)

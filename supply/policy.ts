@@ -5,7 +5,7 @@ import type { Demand } from './demand.ts'
 // Who brings a chunk: the whole policy, as pure functions of what is known at the moment.
 
 /** A media element shows its first frames out of this much; it comes from the origin, which answers at once. */
-const URGENT_BYTES = 1 * MiB
+export const URGENT_BYTES = 1 * MiB
 
 /** With peers at hand the origin need only bridge the time until their first chunks are here. */
 export const BRIDGE_BYTES = 512 * KiB
@@ -30,6 +30,9 @@ const CROWD_PATIENCE_MS = 750
 
 /** So long it waits for what another is fetching; twice as long while the origin brings it something else. */
 const LOADING_PATIENCE_MS = 2_000
+
+/** A media element that runs dry waits so many times less. */
+const HASTE = 6
 
 /** Who waits looks again after this long at the latest. */
 const LOOK_MS = 100
@@ -57,6 +60,8 @@ export interface MeshView {
   readonly speed: number | undefined
   /** The same in bytes per millisecond. */
   readonly perMs: number | undefined
+  /** Whether a media element has lately run dry in the middle: the origin alone cannot feed it. */
+  readonly isDry: boolean
 }
 
 export interface Need {
@@ -80,10 +85,11 @@ export interface Need {
 export function supplierFor(need: Need, mesh: MeshView): Supplier {
   const isHeld = peersHold(need.chunk, mesh)
   const isSegment = need.segment < Number.POSITIVE_INFINITY
-  if (need.distance < (need.media ? BRIDGE_BYTES : START_BYTES) && !(isHeld && isSegment)) return ORIGIN
+  const shares = need.media && mesh.isDry && areFaster(mesh)
+  if (need.distance < (need.media ? BRIDGE_BYTES : START_BYTES) && !(isHeld && isSegment) && !shares) return ORIGIN
   if (isHeld) return fromHolders(need, mesh) ? PEERS : ORIGIN
   if (mesh.refused(need.chunk)) return ORIGIN
-  if (need.media && need.distance < URGENT_BYTES) return ORIGIN
+  if (need.media && need.distance < URGENT_BYTES && !shares) return ORIGIN
   if (isCrowd(mesh, need.media)) return inCrowd(need, mesh) ? LOOK : ORIGIN
   return need.media && isJoining(mesh) ? whileJoining(need.slackMs, mesh) : ORIGIN
 }
@@ -91,6 +97,7 @@ export function supplierFor(need: Need, mesh: MeshView): Supplier {
 /** Whether peers are asked for what they hold: unless time is short, or the origin has shown to be the faster one. */
 function fromHolders({ media, distance, segment, slackMs, busy }: Need, mesh: MeshView): boolean {
   if (!media) return !mesh.late && (busy || isTrusted(mesh, segment))
+  if (areFaster(mesh)) return true
   return !isUrgent(slackMs) || !(mesh.late || distance >= URGENT_BYTES)
 }
 
@@ -124,8 +131,19 @@ const SLOW_SPEED = 0.4
 function inCrowd({ chunk, media, slackMs, waitedMs, busy, dice }: Need, mesh: MeshView): boolean {
   const isLoading = hasBit(mesh.status?.loading, chunk)
   const leastMs = isLoading ? 2 * URGENT_SLACK_MS : CALM_SLACK_MS
-  if (media && (slackMs ?? 0) < leastMs) return false
-  return waitedMs < (isLoading ? LOADING_PATIENCE_MS * (busy ? 2 : 1) : CROWD_PATIENCE_MS * (1 + dice))
+  if (media && (slackMs ?? 0) < leastMs && !sharesWhileDry(mesh)) return false
+  const haste = media && isUrgent(slackMs) ? HASTE : 1
+  return waitedMs * haste < (isLoading ? LOADING_PATIENCE_MS * (busy ? 2 : 1) : CROWD_PATIENCE_MS * (1 + dice))
+}
+
+/** Whether a media element that the origin alone cannot feed leaves to its crowd what it needs at once. */
+function sharesWhileDry(mesh: MeshView): boolean {
+  return mesh.isDry && areFaster(mesh, 1)
+}
+
+/** Whether peers have shown to be no slower than the origin, and keep nobody waiting. @param untried taken for their speed */
+function areFaster({ late, speed }: MeshView, untried = 0): boolean {
+  return !late && (speed ?? untried) >= 1
 }
 
 /** Whether playback would run dry before a peer could be found out to be slow. */
@@ -174,8 +192,9 @@ function isJoining(mesh: MeshView): boolean {
  * Whether a media element fetches for the others as well: not while it is short itself, nor before those who have just
  * connected can have said what they hold.
  */
-export function helpsWhilePlaying(slackMs: number | undefined, { sinceJoinMs }: MeshView): boolean {
-  return sinceJoinMs >= JOIN_PATIENCE_MS && slackMs !== undefined && !isUrgent(slackMs)
+export function helpsWhilePlaying(slackMs: number | undefined, mesh: MeshView): boolean {
+  if (sharesWhileDry(mesh)) return true
+  return mesh.sinceJoinMs >= JOIN_PATIENCE_MS && slackMs !== undefined && !isUrgent(slackMs)
 }
 
 /** The most bytes that one origin request asks for. @param bytesPerMs how fast the origin was of late */
@@ -216,6 +235,9 @@ export function peerFlight(bytesPerMs = 0): number {
 
 const MIN_FLIGHT_BYTES = 256 * KiB
 const MAX_FLIGHT_BYTES = 8 * MiB
+
+/** So long after a media element ran dry, it shares with its crowd as downloads do. */
+export const DRY_FOR_MS = 15_000
 
 /** How long a reader waits for a chunk that a peer is sending before the origin takes over. */
 export function peerPatience(slackMs: number | undefined): number {

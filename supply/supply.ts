@@ -16,6 +16,7 @@ import type { Patience } from './patience.ts'
 import type { MeshPeers } from './peers.ts'
 import {
   BRIDGE_BYTES,
+  DRY_FOR_MS,
   helpsWhilePlaying,
   isCrowd,
   isTheirs,
@@ -31,6 +32,7 @@ import {
   segmentBytes,
   stretchBytes,
   supplierFor,
+  URGENT_BYTES,
 } from './policy.ts'
 import type { ChunkSlot } from './slot.ts'
 import { pickStretch } from './stretch.ts'
@@ -76,6 +78,7 @@ export class Supply {
   #peerBytes = 0
   #isWatching = false
   #lateAt = Number.NEGATIVE_INFINITY
+  #dryAt = Number.NEGATIVE_INFINITY
   /** The chunk after what was fetched last for the crowd. */
   #next: ChunkIndex | undefined
   #noHelpUntil = 0
@@ -228,8 +231,9 @@ export class Supply {
     return this.#context.cache.slots(chunks).filter(([, slot]) => isFromPeers(slot))
   }
 
-  /** A media element has sought: what peers are still sending of its old place would only be in the way. */
+  /** A media element has sought: what is still on its way to its old place would only be in the way. */
   sought({ file, position }: Demand): void {
+    this.#origin.stopAwayFrom(file, { start: position, end: position + lookahead(true) })
     for (const [chunk, slot] of this.#theirs(chunksOfFile(file))) {
       const { start, end } = bytesOfChunk(file, chunk)
       const isNear = end > position && start < position + lookahead(true)
@@ -324,16 +328,20 @@ export class Supply {
 
   /**
    * One of a crowd keeps the origin at work on what none of them has, in the reader's reach but not in its order. A
-   * download goes on with what peers have as well, until they prove to be the faster source.
+   * download goes on with what peers have as well, until they prove to be the faster source. Who runs dry helps with what
+   * all of them need next.
    */
   #help(demand: Demand, view: MeshView): void {
     const { file, media, position, end } = demand
-    const bytes = media ? BRIDGE_BYTES : stretchBytes(this.#perMs)
+    const isDry = media && isUrgent(demand.slackMs())
+    const bytes = media ? BRIDGE_BYTES / (isDry ? 2 : 1) : stretchBytes(this.#perMs)
     const segment = segmentBytes(demand)
     this.#origin.shorten(bytes)
     const isOver = this.#origin.isBusy || Date.now() < this.#noHelpUntil || this.#context.cache.unverifiable
     if (isOver || (media && !helpsWhilePlaying(demand.slackMs(), view))) return
-    const chunks = chunksCovering(file, { start: position, end: Math.min(end, position + lookahead(media)) })
+    const peers = (view.status?.peers ?? 0) + (view.status?.expected ?? 0)
+    const reach = isDry ? (peers + 1) * bytes : lookahead(media)
+    const chunks = chunksCovering(file, { start: position, end: Math.min(end, position + reach) })
     const all = !media && segment === Number.POSITIVE_INFINITY && (view.speed ?? 0) < 1
     const mine = (chunk: ChunkIndex) => !isTrusted(view, segment) && isFromPeers(this.#context.cache.slot(chunk))
     const isFree = this.#free
@@ -343,7 +351,7 @@ export class Supply {
       isTheirs: (chunk) => isTheirs(chunk, view),
       most: Math.ceil(bytes / file.chunkSize),
       next: this.#next,
-      peers: (view.status?.peers ?? 0) + (view.status?.expected ?? 0),
+      peers,
       random: Math.random,
       isSpare: (chunk) => all && (isFree(chunk) || mine(chunk)),
     })
@@ -384,6 +392,7 @@ export class Supply {
     const waitedMs = Date.now() - demand.readMs
     const slackMs = demand.slackMs()
     const segment = segmentBytes(demand)
+    if (media && slackMs === 0 && distance >= URGENT_BYTES) this.#dryAt = Date.now()
     const need = { chunk, media, distance, segment, slackMs, waitedMs, busy: this.#origin.isBusy, dice: Math.random() }
     return supplierFor(need, this.#view())
   }
@@ -400,6 +409,7 @@ export class Supply {
       late: Date.now() - this.#lateAt < LATE_FOR_MS,
       speed: theirs === undefined || !origins ? undefined : theirs / origins,
       perMs: theirs,
+      isDry: Date.now() - this.#dryAt < DRY_FOR_MS,
     }
   }
 }

@@ -32,8 +32,9 @@ export interface Media {
   /** Mbit/s. */
   readonly rate: number
   readonly targetMs: number
-  /** Each player goes to a random place after each of these times. */
+  /** Each player goes to a random place after each of these times, or all of them to the same: a share of the film. */
   readonly seeksAtMs?: readonly number[]
+  readonly seeksTo?: number
 }
 
 /** The most that a run may come to, whatever its seed; see summary.ts for what each means. */

@@ -111,6 +111,15 @@ export const FILMS: readonly Scenario[] = [
     groups: [home(1)],
     bounds: { origin: 1.01, worstOfPlain: 1.02, stalledMs: 0 },
   },
+  {
+    name: 'more than the origin can feed',
+    size: 32,
+    chunk: 64,
+    media: { rate: 16, targetMs: 10_000, seeksAtMs: [7_000], seeksTo: 0.8 },
+    origin: { egress: 32, latencyMs: 0 },
+    groups: [{ ...NEAR, count: 4 }],
+    bounds: { origin: 1.4, worstOfPlain: 0.9, stalledMs: 7_000 },
+  },
 ]
 
 /** Visitors, lines and origins that do not do what they should. */

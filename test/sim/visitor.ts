@@ -51,7 +51,7 @@ export class Visitor {
   /** @param random what a visitor is like must not hang on what happens: only so can runs be compared */
   static ofScenario(world: World, scenario: Scenario, tributary: boolean, random: () => number): Visitor[] {
     const { time } = world
-    const { seeksAtMs = [] } = scenario.media ?? {}
+    const { seeksAtMs = [], seeksTo } = scenario.media ?? {}
     let count = 0
     return scenario.groups.flatMap((group) =>
       Array.from({ length: group.count }, (_, i) => {
@@ -65,7 +65,7 @@ export class Visitor {
         })
         const place = { ...world, line, url: `https://visitor-${count++}.sim/file.bin` }
         const startMs = (group.fromMs ?? 0) + i * (group.everyMs ?? 0)
-        const places = seeksAtMs.map(() => random())
+        const places = seeksAtMs.map(() => seeksTo ?? random())
         return new Visitor({ place, group, scenario, tributary, startMs, places })
       }),
     )
