@@ -244,4 +244,13 @@ export const LARGE: readonly Scenario[] = [
     groups: [home(1_000, { down: 40 })],
     quantum: 64,
   },
+  ...[100, 1_000].map((count) => ({
+    name: `${count.toLocaleString('en')} films, uplinks half of the downlinks`,
+    size: 16,
+    chunk: 128,
+    media: FILM,
+    origin: { egress: 5 * count },
+    groups: [home(count, { down: 8, up: 4, everyMs: 60_000 / count })],
+    quantum: 64,
+  })),
 ]
