@@ -83,7 +83,6 @@ export async function shrink(code) {
     lhs_constants: false,
     drop_console: true,
     sequences: false,
-    unsafe: true,
     unsafe_comps: true,
     passes: 4,
     keep_fargs: false,
@@ -91,7 +90,6 @@ export async function shrink(code) {
     pure_getters: true,
     unsafe_arrows: true,
     unsafe_methods: true,
-    unsafe_proto: true,
   }
   const compressed = await minify(terse, { ecma: 2022, toplevel: true, compress, mangle: false, module: true })
   // Private names that begin anew in each class repeat, so they pack well: 0.5 KiB less. All other names terser chooses better.
@@ -100,7 +98,7 @@ export async function shrink(code) {
 }
 
 /** Names that the platform or a format has as well, but not in the worker's script, and not with what it says to others. */
-const OURS = ['adopt', 'change', 'changed', 'filled', 'kind', 'position', 'source', 'span', 'swarm', 'throughput']
+const OURS = ['adopt', 'changed', 'filled', 'kind', 'position', 'session', 'span', 'throughput', 'track']
 
 /**
  * What nobody here uses or reads, and what stands in its place: why a peer's message was refused (the class of the error is
@@ -132,10 +130,21 @@ const LEFT_OUT = [
     by: 'crypto.randomUUID()',
   },
   // Who opens a database of ours wants to know of it only that it is open, made or asked for by a later version.
-  { applies: (node) => ts.isBinaryExpression(node) && node.left.text === 'blocked', by: 'false' },
+  { applies: (node) => ts.isBinaryExpression(node) && /^(blocked|terminated)$/.test(node.left.text), by: 'false' },
   {
     applies: (node) => ts.isCallExpression(node) && /^(upgrade|blocking)$/.test(node.expression.text),
     part: ({ arguments: given }) => ({ pos: given[0].end, end: given.end }),
+  },
+  {
+    applies: (node) => ts.isCallExpression(node) && node.expression.text === 'Symbol',
+    part: ({ arguments: description }) => description,
+  },
+  // What is thrown is an error, and nobody asks where on the other side.
+  { applies: (node) => ts.isBinaryExpression(node) && node.getText() === 'value instanceof Error', by: 'true' },
+  { applies: (node) => ts.isPropertyAccessExpression(node) && node.getText() === 'serialized.isError', by: 'true' },
+  {
+    applies: (node) => ts.isPropertyAssignment(node) && node.getText() === 'stack: value.stack',
+    part: ({ pos, end }) => ({ pos: pos - ','.length, end }),
   },
   // No code of ours sets a property of what comlink and idb wrap, nor moves a cursor of idb's.
   {

@@ -109,9 +109,6 @@ export class Connection {
         for (const name of STORES) db.createObjectStore(name)
       },
       blocking: () => this.close(), // a newer version waits for us, or the visitor clears the site's data
-      terminated: () => {
-        this.#open = undefined
-      },
     })
   }
 }

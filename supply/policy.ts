@@ -85,7 +85,7 @@ export interface Need {
 export function supplierFor(need: Need, mesh: MeshView): Supplier {
   const isHeld = peersHold(need.chunk, mesh)
   const isSegment = need.segment < Number.POSITIVE_INFINITY
-  const shares = need.media && mesh.isDry && areFaster(mesh)
+  const shares = need.media && mesh.isDry && areQuick(mesh)
   if (need.distance < (need.media ? BRIDGE_BYTES : START_BYTES) && !(isHeld && isSegment) && !shares) return ORIGIN
   if (isHeld) return fromHolders(need, mesh) ? PEERS : ORIGIN
   if (mesh.refused(need.chunk)) return ORIGIN
@@ -97,9 +97,16 @@ export function supplierFor(need: Need, mesh: MeshView): Supplier {
 /** Whether peers are asked for what they hold: unless time is short, or the origin has shown to be the faster one. */
 function fromHolders({ media, distance, segment, slackMs, busy }: Need, mesh: MeshView): boolean {
   if (!media) return !mesh.late && (busy || isTrusted(mesh, segment))
-  if (areFaster(mesh)) return true
-  return !isUrgent(slackMs) || !(mesh.late || distance >= URGENT_BYTES)
+  return !isUrgent(slackMs) || areQuick(mesh) || !(mesh.late || distance >= URGENT_BYTES)
 }
+
+/** Whether peers outrun any film, so that an element that was short when it last told will have enough in a moment. */
+function areQuick({ late, perMs = 0 }: MeshView): boolean {
+  return !late && perMs >= QUICK_PER_MS
+}
+
+/** Bytes per millisecond. */
+const QUICK_PER_MS = 1_000
 
 /**
  * Bytes of the segment that a script asks for on behalf of a player that has enough to play meanwhile; without end for any
@@ -137,13 +144,8 @@ function inCrowd({ chunk, media, slackMs, waitedMs, busy, dice }: Need, mesh: Me
 }
 
 /** Whether a media element that the origin alone cannot feed leaves to its crowd what it needs at once. */
-function sharesWhileDry(mesh: MeshView): boolean {
-  return mesh.isDry && areFaster(mesh, 1)
-}
-
-/** Whether peers have shown to be no slower than the origin, and keep nobody waiting. @param untried taken for their speed */
-function areFaster({ late, speed }: MeshView, untried = 0): boolean {
-  return !late && (speed ?? untried) >= 1
+function sharesWhileDry({ isDry, late, speed = 1 }: MeshView): boolean {
+  return isDry && !late && speed >= 1
 }
 
 /** Whether playback would run dry before a peer could be found out to be slow. */

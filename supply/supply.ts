@@ -392,7 +392,7 @@ export class Supply {
     const waitedMs = Date.now() - demand.readMs
     const slackMs = demand.slackMs()
     const segment = segmentBytes(demand)
-    if (media && slackMs === 0 && distance >= URGENT_BYTES) this.#dryAt = Date.now()
+    if (media && slackMs === 0 && distance >= 2 * URGENT_BYTES) this.#dryAt = Date.now()
     const need = { chunk, media, distance, segment, slackMs, waitedMs, busy: this.#origin.isBusy, dice: Math.random() }
     return supplierFor(need, this.#view())
   }
