@@ -17,9 +17,9 @@ const RENEW_MS = 15 * 60_000
 const CHANGED_MS = 60_000
 /** Where there are enough providers we ask again after this time. */
 const CROWDED_MS = 30 * 60_000
-/** After a failure; it grows with each one. */
-const RETRY_MS = 20_000
-const MAX_RETRIES = 5
+/** After a failure; it doubles with each one. The first is mostly that of a node which has no links yet. */
+const RETRY_MS = 2_500
+const MAX_RETRIES = 8
 /** Nodes that are asked to spread a record. */
 const WIDTH = 3
 const MOST = 6

@@ -31,6 +31,7 @@ async function everything(client: Mesh, infoHash: Parameters<Mesh['describe']>[0
   const told = await eventually(
     () => client.describe(infoHash, 5_000),
     (description) => description !== undefined,
+    20_000,
   )
   assert.ok(told)
   client.open(told)
