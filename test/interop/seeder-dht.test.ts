@@ -26,6 +26,15 @@ async function visitors(t: TestContext, network: string, tracker: string): Promi
   return clients
 }
 
+/** A site with one file, its tracker, and clients who know nothing of the file. */
+async function openScene(t: TestContext) {
+  const tracker = await openTracker(t)
+  const site = await openSeedSite(t, { [FILE]: FILM })
+  const { swarm } = await swarmOf(site.dir, FILE)
+  const clients = await visitors(t, new URL(site.url).origin, tracker.url)
+  return { tracker, site, swarm, clients }
+}
+
 /** All of a swarm, from the info hash on. */
 async function everything(client: Mesh, infoHash: Parameters<Mesh['describe']>[0]): Promise<Buffer> {
   const told = await eventually(
@@ -43,10 +52,7 @@ async function everything(client: Mesh, infoHash: Parameters<Mesh['describe']>[0
 test('when the tracker is gone, strangers get a file from a seeder by its info hash', {
   timeout: 60_000,
 }, async (t) => {
-  const tracker = await openTracker(t)
-  const site = await openSeedSite(t, { [FILE]: FILM })
-  const { swarm } = await swarmOf(site.dir, FILE)
-  const clients = await visitors(t, new URL(site.url).origin, tracker.url)
+  const { tracker, site, swarm, clients } = await openScene(t)
   const { seeder } = await openSeeder(t, site, { announce: [tracker.url] })
   await eventually(
     () => seeder.stats().dhtLinks,
@@ -61,10 +67,7 @@ test('when the tracker is gone, strangers get a file from a seeder by its info h
 test('when the tracker is gone, strangers get from an edge what it has been asked for', {
   timeout: 60_000,
 }, async (t) => {
-  const tracker = await openTracker(t)
-  const site = await openSeedSite(t, { [FILE]: FILM })
-  const { swarm } = await swarmOf(site.dir, FILE)
-  const clients = await visitors(t, new URL(site.url).origin, tracker.url)
+  const { tracker, site, swarm, clients } = await openScene(t)
   const makeTransport = await loadNodeTransport()
   const { edge, bytes } = await openEdge(t, site.url, { makeTransport, announce: [tracker.url] })
   await eventually(
