@@ -195,7 +195,7 @@ function swarmOf(plan: SwarmPlan, hashes: ReadonlyMap<SiteFile, ChunkHashes>, co
     chunkCount: plan.files.reduce((count, file) => count + chunkCountOf(file.stamp.size, plan.chunkSize), 0),
     hashes: paths.hashes,
     hashesDigest: `sha-256=:${createHash('sha256').update(chunkHashes).digest('base64')}:`,
-    ...(options.torrent && { torrent: paths.torrent }),
+    ...(options.torrent && { torrent: paths.torrent, metadataSize: metainfo.info.length }),
     files: plan.files.map(({ path, stamp, type }, i) => ({
       path,
       size: stamp.size,

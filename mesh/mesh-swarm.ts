@@ -53,6 +53,7 @@ export class MeshSwarm {
 
   join(announce: readonly string[], transport: Transport): void {
     const { node, shelf, platform, description } = this.#options
+    const { info } = description
     node.join({
       infoHash: this.#infoHash,
       chunkCount: chunkCountIn(this.#files),
@@ -64,7 +65,7 @@ export class MeshSwarm {
       verify: (chunk, bytes) => this.#verify(chunk, bytes),
       proofs: { chunkHashes: description.hashes, sha256: platform.sha256, digest: platform.digest },
       onStatus: () => undefined,
-      ...(description.info && { metadata: new MetadataServer(description.info) }),
+      ...(info && { metadata: new MetadataServer(info.length, async () => info) }),
     })
   }
 

@@ -11,6 +11,7 @@ import { blockProofs, chunkVerifier } from './chunk-verifier.ts'
 import type { Mesh, MeshOptions } from './lazy-mesh.ts'
 import { browserPlatform, randomBytes } from './mesh-platform.ts'
 import { Scout } from './scout.ts'
+import { siteMetadata } from './site-metadata.ts'
 import { Tidier } from './tidy.ts'
 
 /** Stored chunks kept in memory for peers: each is asked for in blocks, often by several peers in a row. */
@@ -19,6 +20,8 @@ const CACHE_BYTES = 32 * MiB
 const STORE_MS = 3_000
 /** A swarm that is joined before the DHT is ready goes without it. */
 const OVERLAY_MS = 1_000
+/** Who has peers by then stays, and can tell them what the swarm is about even when the site is gone. */
+const SETTLED_MS = 60_000
 
 /** Starts the mesh of this page. */
 export function createMesh(options: MeshOptions): Mesh {
@@ -60,6 +63,8 @@ class PageMesh implements Mesh {
     const overlay = withDeadline(this.#overlay, OVERLAY_MS).catch(() => undefined) // without the DHT, trackers do
     const [held, proofs] = await Promise.all([this.#held(infoHash), blockProofs(ticket), overlay])
     this.#tidier.touched(infoHash, ticket.files) // what an earlier visit left in small records
+    const metadata = siteMetadata(ticket)
+    browserClock.after(SETTLED_MS, () => this.#node.status(infoHash)?.peers && metadata?.info())
     return this.#node.join({
       infoHash,
       chunkCount: ticket.chunkCount,
@@ -70,6 +75,7 @@ class PageMesh implements Mesh {
       read: (chunk) => this.#read(infoHash, chunk),
       verify: chunkVerifier(ticket),
       ...(proofs && { proofs }),
+      ...(metadata && { metadata }),
       onStatus: (status) => this.#options.onStatus(infoHash, status),
     })
   }

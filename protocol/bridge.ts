@@ -81,6 +81,10 @@ export interface SwarmTicket {
   readonly files: readonly { readonly size: number; readonly firstChunk: ChunkIndex; readonly chunkSize: number }[]
   /** Announce URLs are absolute here. */
   readonly mesh: MeshSettings
+  /** URL of the `.torrent` file. */
+  readonly torrent?: string | undefined
+  /** Bytes of the info dictionary in there. */
+  readonly metadataSize?: number
 }
 
 export interface ChunkRequest {

@@ -18,10 +18,12 @@ export interface InfoFile {
 }
 
 const MAX_DEPTH = 8
+/** Some 13 for each file of a bundle: more than anybody puts into one. */
+export const MOST_INFO_VALUES = 2 ** 20
 
 /** @throws ProtocolViolation for what is no info dictionary of a v2 or hybrid torrent with our chunk sizes */
 export function parseInfo(info: Uint8Array): TorrentInfo {
-  const { value, length } = decodeBencoded(info)
+  const { value, length } = decodeBencoded(info, MOST_INFO_VALUES)
   const dict = isDict(value) && length === info.length ? value : {}
   const chunkSize = dict['piece length']
   if (typeof chunkSize !== 'number' || !isChunkSize(chunkSize)) throw new ProtocolViolation('no length of chunks')

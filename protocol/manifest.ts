@@ -36,6 +36,8 @@ export interface SwarmManifest {
   readonly hashesDigest: string
   /** Path of the `.torrent` file. */
   readonly torrent?: string
+  /** Bytes of the info dictionary in there: BEP 9's `metadata_size`. */
+  readonly metadataSize?: number
   readonly files: readonly ManifestFile[]
 }
 
@@ -114,6 +116,7 @@ const swarm = record<UnplacedSwarm>({
   hashes: path,
   hashesDigest: text(/^sha-256=:[A-Za-z0-9+/]{43}=:$/, 'of the form sha-256=:base64:'),
   torrent: maybe(path, undefined),
+  metadataSize: maybe(whole(1), undefined),
   files: list(file, MAX_FILES),
 })
 

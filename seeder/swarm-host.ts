@@ -150,7 +150,7 @@ export class SwarmHost {
       read: (chunk) => this.#cache.read(`${infoHash}/${chunk}`, () => hosted.source.read(chunk)),
       verify: async () => false, // nothing is asked of peers
       ...(proofs && { proofs }),
-      ...(info && { metadata: new MetadataServer(info) }),
+      ...(info && { metadata: new MetadataServer(info.length, async () => info) }),
       onStatus: () => undefined,
     })
     return node.swarm(infoHash)

@@ -4,12 +4,12 @@ import type { BlockProofs } from '../mesh/mesh-node.ts'
 import { bytesOfChunk, type ChunkSpan, chunkCountOf } from '../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
 import { HASH_LENGTH, sameHash } from '../protocol/merkle.ts'
+import { infoIn, MOST_TORRENT } from '../protocol/torrent.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
 import { chunkRoot } from './chunk-root.ts'
 import type { Log } from './log.ts'
 import { sha256 } from './sha256.ts'
 import { type FileLook, FileRefused, type SiteFiles } from './site-files.ts'
-import { infoIn, MOST_TORRENT } from './torrent-info.ts'
 
 export interface SwarmSourceOptions {
   readonly swarm: SwarmManifest
@@ -91,7 +91,7 @@ export class SwarmSource {
       .hashFiles()
       .readWhole(path, MOST_TORRENT)
       .catch(() => undefined)
-    return torrent && infoIn(torrent, infoHash)
+    return torrent && (await infoIn(torrent, infoHash))
   }
 
   /** Forgets what can be read again. */

@@ -1,5 +1,6 @@
 import type { SwarmTicket } from '../protocol/bridge.ts'
 import type { ManifestFile, MeshSettings, SwarmManifest } from '../protocol/manifest.ts'
+import { urlOfPath } from '../protocol/site-path.ts'
 import type { SwarmHashes } from '../supply/hashes.ts'
 import type { Supply } from '../supply/supply.ts'
 import type { SwarmCache } from '../supply/swarm-cache.ts'
@@ -21,12 +22,10 @@ export function ticketFor(
   siteRoot: string,
 ): SwarmTicket {
   return {
-    infoHash: swarm.infoHash,
-    chunkSize: swarm.chunkSize,
-    chunkCount: swarm.chunkCount,
+    ...swarm,
     hashes: hashes.slice().buffer,
-    files: swarm.files.map(({ size, firstChunk, chunkSize }) => ({ size, firstChunk, chunkSize })),
     mesh: { ...mesh, announce: mesh.announce.map((url) => trackerUrl(url, siteRoot)) },
+    torrent: swarm.torrent && urlOfPath(swarm.torrent, siteRoot),
   }
 }
 

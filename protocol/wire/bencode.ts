@@ -27,11 +27,15 @@ const LIST = 0x6c
 
 /**
  * Decodes the value at the start of `bytes`.
+ * @param mostValues in all that it is made of
  * @returns the value and the number of bytes it took; byte strings are views of `bytes`
  * @throws ProtocolViolation, and nothing else
  */
-export function decodeBencoded(bytes: Uint8Array): { readonly value: Bencoded; readonly length: number } {
-  const reader = new Reader(bytes)
+export function decodeBencoded(
+  bytes: Uint8Array,
+  mostValues = MAX_VALUES,
+): { readonly value: Bencoded; readonly length: number } {
+  const reader = new Reader(bytes, mostValues)
   const value = reader.value(0)
   return { value, length: reader.at }
 }
@@ -50,15 +54,17 @@ export function isDict(value: Bencoded | undefined): value is BencodedDict {
 class Reader {
   at = 0
   #values = 0
+  readonly #mostValues: number
   readonly #bytes: Uint8Array
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, mostValues: number) {
     this.#bytes = bytes
+    this.#mostValues = mostValues
   }
 
   value(depth: number): Bencoded {
     if (depth > MAX_DEPTH) throw new ProtocolViolation('bencoding nested too deep')
-    if (++this.#values > MAX_VALUES) throw new ProtocolViolation('too many bencoded values')
+    if (++this.#values > this.#mostValues) throw new ProtocolViolation('too many bencoded values')
     switch (this.#bytes[this.at]) {
       case INTEGER:
         return this.#integer()

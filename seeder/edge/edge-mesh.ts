@@ -277,7 +277,7 @@ export class EdgeMesh implements MeshPeers {
       read: (chunk) => this.#cache.read(`${infoHash}/${chunk}`, () => read(infoHash, chunk)),
       verify: (chunk, bytes) => opened.check(chunk, bytes),
       ...(proofs && { proofs }),
-      ...(info && { metadata: new MetadataServer(info) }),
+      ...(info && { metadata: new MetadataServer(info.length, async () => info) }),
       onBan: () => this.banned++,
       onStatus: () => this.#bell.ring(),
     })

@@ -4,6 +4,7 @@ import type { ByteSpan } from '../../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../../protocol/manifest.ts'
 import { HASH_LENGTH, sameHash } from '../../protocol/merkle.ts'
 import { urlOfPath } from '../../protocol/site-path.ts'
+import { infoIn } from '../../protocol/torrent.ts'
 import type { ChunkIndex, InfoHash } from '../../protocol/units.ts'
 import type { RunStore, ValueStore } from '../../store/chunk-store.ts'
 import type { Demand } from '../../supply/demand.ts'
@@ -17,7 +18,6 @@ import { Supply } from '../../supply/supply.ts'
 import { SwarmCache } from '../../supply/swarm-cache.ts'
 import { chunkRoot } from '../chunk-root.ts'
 import { sha256 } from '../sha256.ts'
-import { infoIn } from '../torrent-info.ts'
 
 export interface EdgeSwarmOptions {
   readonly swarm: SwarmManifest
@@ -124,7 +124,7 @@ export class EdgeSwarm {
     const fetched = await fetch(urlOfPath(torrent, siteRoot), { signal: AbortSignal.timeout(INFO_MS) })
       .then(async (response) => (response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined))
       .catch(() => undefined)
-    const info = fetched && infoIn(fetched, infoHash)
+    const info = fetched && (await infoIn(fetched, infoHash))
     if (info) values.set(key, info.slice().buffer).catch(() => undefined) // asked for again next time
     return info
   }
