@@ -1,21 +1,25 @@
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
-import { type ChunkStore, MAX_RUN_CHUNKS, type MergingStore } from './chunk-store.ts'
+import { type ChunkStore, MAX_RUN_CHUNKS, type MergingStore, type RunData } from './chunk-store.ts'
 
 // What every store promises. Runs in Node and in pages alike, so it asserts with its own few words.
 
 /** How a store under test is opened. */
 export interface ContractSetup {
   /** Opens the store; called again it opens another instance on the same data. */
-  open(): Promise<ChunkStore>
+  open(): Promise<ChunkStore<RunData>>
   /** Opens an empty store of its own that holds about `capacity` bytes; undefined where that cannot be arranged. */
-  openSmall?(capacity: number): Promise<ChunkStore>
+  openSmall?(capacity: number): Promise<ChunkStore<RunData>>
   /**
    * Begins to write a run and is killed before it is done, sooner or later, several times. Absent where nothing outlives
    * who writes.
    * @returns another instance on what is left
    */
-  openTorn?(swarm: InfoHash, first: ChunkIndex, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<ChunkStore>
+  openTorn?(
+    swarm: InfoHash,
+    first: ChunkIndex,
+    chunks: readonly Uint8Array<ArrayBuffer>[],
+  ): Promise<ChunkStore<RunData>>
 }
 
 export interface ContractCase {
@@ -253,7 +257,7 @@ const LOADED_BYTES = 100 * 1024
 const loaded = (swarm: number, chunk: number) => filled(LOADED_BYTES, 1 + 16 * swarm + chunk)
 
 /** Writes and reads more than fits; whoever finds the store full drops what was used least recently. */
-async function fillAndRead(store: ChunkStore, swarms: readonly InfoHash[], lane: number): Promise<void> {
+async function fillAndRead(store: ChunkStore<RunData>, swarms: readonly InfoHash[], lane: number): Promise<void> {
   for (let step = 0; step < 10; step++) {
     const i = (step + lane) % swarms.length
     const swarm = swarms[i]
@@ -268,7 +272,7 @@ async function fillAndRead(store: ChunkStore, swarms: readonly InfoHash[], lane:
 }
 
 async function writeMakingRoom(
-  store: ChunkStore,
+  store: ChunkStore<RunData>,
   swarm: InfoHash,
   first: number,
   chunks: readonly Uint8Array<ArrayBuffer>[],

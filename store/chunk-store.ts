@@ -8,11 +8,11 @@ export const MAX_RUN_CHUNKS = 1024
  * Where verified chunks rest. Chunks are written in runs: consecutive chunks in one record, as records of 32 KiB are
  * slow in every database. All methods may be called at any time and at the same time, from several instances.
  */
-export interface RunStore {
+export interface RunStore<Data = Blob | Uint8Array<ArrayBuffer>> {
   /** What is stored of a swarm: runs in ascending order, neighbours not merged, none overlapping. */
   runs(swarm: InfoHash): Promise<readonly ChunkSpan[]>
   /** The records that hold any of `chunks`, in ascending order: a browser reads them without JavaScript touching a byte. */
-  readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]>
+  readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun<Data>[]>
   /**
    * Writes consecutive chunks, all or nothing; done when it resolves. All but the last have the same length, so a run
    * never reaches beyond the end of its file. Chunks that are stored already stay as they are.
@@ -29,19 +29,28 @@ export interface RunStore {
 }
 
 /** A store for those who read chunk by chunk. */
-export interface ChunkStore extends RunStore {
+export interface ChunkStore<Data = Blob | Uint8Array<ArrayBuffer>> extends RunStore<Data> {
   /** The bytes of one chunk, or undefined when it is not stored. */
   read(swarm: InfoHash, chunk: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | undefined>
   close(): void
 }
 
 /** One record as it rests in the store. */
-export interface StoredRun {
+export interface StoredRun<Data = Blob | Uint8Array<ArrayBuffer>> {
   readonly chunks: ChunkSpan
   /** Bytes of every chunk but the last, which may be shorter. */
   readonly chunkSize: number
-  readonly data: Blob | Uint8Array<ArrayBuffer>
+  readonly data: Data
 }
+
+/** Bytes that stay where they are until part of them is asked for. */
+export interface RestingBytes {
+  /** Undefined when they are not there any more. */
+  read(from: number, to: number): Promise<Uint8Array<ArrayBuffer> | undefined>
+}
+
+/** A run's bytes in any of the forms in which stores have them. */
+export type RunData = Blob | Uint8Array<ArrayBuffer> | RestingBytes
 
 /** A store that can be tidied up. */
 export interface MergingStore extends ChunkStore {

@@ -123,6 +123,22 @@ test('a look-up reads on within its run, up to a mebibyte', async (t) => {
   assert.deepEqual((await store.readRuns(SWARM, span(33, 40)))[0]?.chunks, span(33, 34))
 })
 
+test('a larger chunk stays on the disk until a part of it is asked for', async (t) => {
+  const store = await open(t)
+  const chunk = new Uint8Array(2 * MiB).map((_, i) => i >> 12)
+  await store.write(SWARM, at(7), [chunk, chunk.subarray(0, 5)])
+  const [run] = await store.readRuns(SWARM, span(7, 8))
+  assert.deepEqual(run?.chunks, span(7, 8))
+  assert.ok(run !== undefined && 'read' in run.data)
+  assert.deepEqual(await run.data.read(MiB - 1, MiB + 2), chunk.subarray(MiB - 1, MiB + 2))
+  assert.deepEqual(await run.data.read(2 * MiB - 3, 3 * MiB), chunk.subarray(2 * MiB - 3))
+  const [last] = await store.readRuns(SWARM, span(8, 9))
+  assert.ok(last !== undefined && 'read' in last.data)
+  assert.deepEqual(await last.data.read(0, 9), chunk.subarray(0, 5))
+  await store.forget(SWARM, span(7, 8))
+  for (const wanted of [run.data, last.data]) assert.equal(await wanted.read(0, 1), undefined)
+})
+
 test('what is forgotten leaves the disk, and the order of use outlives the process', async (t) => {
   const folder = await makeScratch(t, 'leveldb')
   let nowMs = 1_000

@@ -1,11 +1,11 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ClassicLevel } from 'classic-level'
 import { QuotaExceeded } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import { type ChunkIndex, type InfoHash, MiB } from '../protocol/units.ts'
-import { type ChunkStore, checkRun, type StoredRun, type ValueStore } from './chunk-store.ts'
+import { type ChunkStore, checkRun, type RestingBytes, type StoredRun, type ValueStore } from './chunk-store.ts'
 import type { Evictable } from './evicting.ts'
+import { type Database, openDatabase } from './leveldb-database.ts'
 import { RunFiles } from './leveldb-files.ts'
 import {
   encodeRecord,
@@ -32,7 +32,7 @@ export interface LevelDbOptions {
 }
 
 /** Chunks on the disk of a Node process. */
-export interface DiskStore extends ChunkStore {
+export interface DiskStore extends ChunkStore<Uint8Array<ArrayBuffer> | RestingBytes> {
   readonly values: ValueStore
   /** Whether the last process that had the store closed it. If not, its chunks may be older than what LevelDB says. */
   readonly wasClosed: boolean
@@ -51,6 +51,9 @@ export class ForeignFolder extends Error {
   override readonly name = 'ForeignFolder'
 }
 
+/** Chunks of one record: in memory, or where they are when they are larger than what is read at once. */
+export type DiskRun = StoredRun<Uint8Array<ArrayBuffer> | RestingBytes>
+
 /** A look-up reads on within its run up to this much: whoever reads in order comes for it next. */
 const READ_BYTES = 1 * MiB
 
@@ -61,8 +64,6 @@ const DEFAULT_OPEN_FILES = 256
 const CLOSED = 'closed'
 /** What may lie in an empty folder: the root of a file system has one. */
 const NO_MATTER = new Set(['lost+found', '.DS_Store'])
-
-type Database = ClassicLevel<string, Uint8Array>
 
 /**
  * One process at a time can open a folder. One that LevelDB finds broken is repaired, or emptied: what it held can be
@@ -83,28 +84,6 @@ export async function openLevelDb(folder: string, options: LevelDbOptions = {}):
     await database.close()
     throw error
   }
-}
-
-/** Its binary is loaded here and not before, so that whoever does not store does not need it. */
-async function openDatabase(folder: string): Promise<Database> {
-  const { ClassicLevel } = await import('classic-level')
-  const mend = [() => ClassicLevel.repair(folder), () => ClassicLevel.destroy(folder)]
-  for (;;) {
-    const database: Database = new ClassicLevel(folder, { keyEncoding: 'utf8', valueEncoding: 'view' })
-    try {
-      await database.open()
-      return database
-    } catch (error) {
-      const next = isCorruption(error) ? mend.shift() : undefined
-      if (next === undefined) throw error
-      await next()
-    }
-  }
-}
-
-function isCorruption(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  return cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_CORRUPTION'
 }
 
 class LevelDbStore implements DiskStore {
@@ -163,13 +142,13 @@ class LevelDbStore implements DiskStore {
     return record && (await this.#read(record, { first: chunk, after: (chunk + 1) as ChunkIndex }))
   }
 
-  async readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]> {
-    const runs = this.#shelves.in(swarm, chunks).map(async (record): Promise<StoredRun[]> => {
+  async readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly DiskRun[]> {
+    const runs = this.#shelves.in(swarm, chunks).map(async (record): Promise<DiskRun[]> => {
       const first = Math.max(record.first, chunks.first)
       const worth = Math.ceil(READ_BYTES / record.chunkSize)
       const after = Math.min(record.chunks.after, Math.max(chunks.after, first + worth))
       const part = { first: first as ChunkIndex, after: after as ChunkIndex }
-      const data = await this.#read(record, part)
+      const data = record.chunkSize > READ_BYTES ? this.#resting(record, part) : await this.#read(record, part)
       return data ? [{ chunks: part, chunkSize: record.chunkSize, data }] : []
     })
     return (await Promise.all(runs)).flat()
@@ -244,10 +223,23 @@ class LevelDbStore implements DiskStore {
     return this.#closing
   }
 
-  /** A run whose file is gone or too short is forgotten. */
-  async #read(record: StoredRecord, chunks: ChunkSpan): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    this.#use(record)
+  #resting(record: StoredRecord, chunks: ChunkSpan): RestingBytes {
     const { start, length } = placeOf(record, chunks)
+    return {
+      read: (from, to) => this.#readAt(record, { start: start + from, length: Math.min(to, length) - from }),
+    }
+  }
+
+  #read(record: StoredRecord, chunks: ChunkSpan): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return this.#readAt(record, placeOf(record, chunks))
+  }
+
+  /** A run whose file is gone or too short is forgotten. */
+  async #readAt(
+    record: StoredRecord,
+    { start, length }: { start: number; length: number },
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    this.#use(record)
     const bytes = await this.#files.read(record, start, length)
     if (bytes === undefined && this.#shelves.has(record)) await this.#inTurn(() => this.#forget([record]))
     return bytes

@@ -36,7 +36,7 @@ interface Pending {
 
 /** Collects verified chunks and writes them in runs, one write at a time. */
 export class ChunkSink {
-  readonly #store: RunStore
+  readonly #store: Pick<RunStore, 'write'>
   readonly #events: SinkEvents
   #pending: Pending[] = []
   #pendingBytes = 0
@@ -44,7 +44,7 @@ export class ChunkSink {
   #stopLingering: (() => void) | undefined
   #fullUntil = 0
 
-  constructor(store: RunStore, events: SinkEvents) {
+  constructor(store: Pick<RunStore, 'write'>, events: SinkEvents) {
     this.#store = store
     this.#events = events
   }

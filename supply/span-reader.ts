@@ -2,7 +2,7 @@ import { IntegrityError } from '../protocol/errors.ts'
 import { bytesOfChunk, chunkLength } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { type ChunkIndex, MiB } from '../protocol/units.ts'
-import type { StoredRun } from '../store/chunk-store.ts'
+import type { RunData, StoredRun } from '../store/chunk-store.ts'
 import type { Demand } from './demand.ts'
 import type { Version } from './head.ts'
 import type { ChunkSlot } from './slot.ts'
@@ -39,7 +39,7 @@ export class SpanReader {
   readonly #end: number
   readonly #served: (bytes: number) => void
   /** The stored record that was read last: the next chunk is mostly in it, too. */
-  #run: StoredRun | undefined
+  #run: StoredRun<RunData> | undefined
   /** The slot of the current chunk, held on to: it may leave the cache while it is being read. */
   #slot: { readonly chunk: ChunkIndex; readonly slot: ChunkSlot } | undefined
   #version: Version | undefined
@@ -154,7 +154,7 @@ export class SpanReader {
     return bytes
   }
 
-  async #runWith(chunk: ChunkIndex): Promise<StoredRun | undefined> {
+  async #runWith(chunk: ChunkIndex): Promise<StoredRun<RunData> | undefined> {
     const run = this.#run
     if (run && run.chunks.first <= chunk && chunk < run.chunks.after) return run
     const [found] = await this.#cache.readRuns({ first: chunk, after: (chunk + 1) as ChunkIndex })
@@ -231,12 +231,13 @@ async function storedParts(cache: SwarmCache, { file }: Demand, start: number, e
   while (after <= last && cache.isStored(after as ChunkIndex)) after++
   if (after === first) return []
   const runs = await cache.readRuns({ first, after: after as ChunkIndex })
-  return runs.map((run) => {
+  return runs.flatMap((run) => {
+    if ('read' in run.data) return [] // is no part of a Blob
     const runStart = bytesOfChunk(file, run.chunks.first).start
     const runEnd = bytesOfChunk(file, (run.chunks.after - 1) as ChunkIndex).end
     const from = Math.max(start, runStart) - runStart
     const to = Math.min(end, runEnd) - runStart
     const data = run.data instanceof Uint8Array ? run.data.subarray(from, to) : run.data.slice(from, to)
-    return { data, length: to - from }
+    return [{ data, length: to - from }]
   })
 }

@@ -4,7 +4,7 @@ import { IntegrityError } from '../protocol/errors.ts'
 import { bytesOfChunk, type ChunkSpan, chunkLength, chunksOfFile } from '../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
 import { type ChunkIndex, MiB } from '../protocol/units.ts'
-import type { RunStore, StoredRun } from '../store/chunk-store.ts'
+import type { RestingBytes, RunData, RunStore, StoredRun } from '../store/chunk-store.ts'
 import { RunIndex } from '../store/run-index.ts'
 import type { Version } from './head.ts'
 import type { Patience } from './patience.ts'
@@ -26,7 +26,7 @@ export interface CacheEvents {
 
 export interface CacheOptions extends CacheEvents {
   readonly swarm: SwarmManifest
-  readonly store: RunStore
+  readonly store: RunStore<RunData>
   /** Whether nothing of the swarm is stored, so that nobody need look. */
   readonly isNew: boolean
   readonly patience: Patience
@@ -42,7 +42,7 @@ export class SwarmCache {
   readonly swarm: SwarmManifest
   /** The hashes cannot be had: nothing that comes in now can be kept. */
   unverifiable = false
-  readonly #store: RunStore
+  readonly #store: RunStore<RunData>
   readonly #events: CacheEvents
   readonly #verifier: () => Promise<ChunkVerifier>
   readonly #patience: Patience
@@ -172,7 +172,7 @@ export class SwarmCache {
   }
 
   /** The stored records that hold all of `chunks`; none when the store has lost one, fails or does not answer. */
-  async readRuns(chunks: ChunkSpan): Promise<readonly StoredRun[]> {
+  async readRuns(chunks: ChunkSpan): Promise<readonly StoredRun<RunData>[]> {
     const runs = await this.#fromStore(this.#store.readRuns(this.swarm.infoHash, chunks))
     let at: number = chunks.first
     for (const run of runs) if (run.chunks.first <= at) at = Math.max(at, run.chunks.after)
@@ -182,14 +182,13 @@ export class SwarmCache {
   }
 
   /** Bytes of a stored record; undefined as above. */
-  async readBytes({ chunks, data }: StoredRun, from: number, to: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async readBytes(
+    { chunks, data }: StoredRun<RunData>,
+    from: number,
+    to: number,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (data instanceof Uint8Array) return data.subarray(from, to)
-    const [bytes] = await this.#fromStore(
-      data
-        .slice(from, to)
-        .arrayBuffer()
-        .then((buffer) => [new Uint8Array(buffer)]),
-    )
+    const [bytes] = await this.#fromStore(partOf(data, from, to).then((part) => [part]))
     if (!bytes) this.forgetStored(chunks)
     return bytes
   }
@@ -252,6 +251,14 @@ export class SwarmCache {
     }
     return Math.min(at, limit)
   }
+}
+
+async function partOf(
+  data: Blob | RestingBytes,
+  from: number,
+  to: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  return 'read' in data ? await data.read(from, to) : new Uint8Array(await data.slice(from, to).arrayBuffer())
 }
 
 export function chunksOfSwarm({ chunkCount }: SwarmManifest): ChunkSpan {

@@ -10,6 +10,7 @@ import { eventually } from '../../test/harness/poll.ts'
 import { makeScratch } from '../../test/harness/scratch.ts'
 import { madeUp, openSite } from '../../test/harness/site.ts'
 import { SeederError } from '../errors.ts'
+import { nodeClock } from '../node-clock.ts'
 import { openStore } from './open-store.ts'
 
 const NAMES = Array.from({ length: 10 }, (_, i) => `file-${i}.bin`)
@@ -84,6 +85,47 @@ test('more answers than memory allows are put off, and come when there is room',
     () => get(name, { range: 'bytes=0-9999999' }),
     ({ status }) => status === 206,
   )
+})
+
+test('who asks for one byte has its share of memory counted by whole chunks', { timeout: 60_000 }, async (t) => {
+  const [name = ''] = NAMES
+  const film = Buffer.concat([...contents.values()])
+  const site = await openSite(t, { files: { [name]: film }, manifest: { chunkSize: 4 * MiB }, egress: 256 * KiB })
+  const { get } = await openEdge(t, site.url, { memory: 64 * MiB })
+  const answers = Array.from({ length: 30 }, (_, i) => {
+    const end = (i + 1) * 4 * MiB - 1
+    return get(name, { range: `bytes=${end}-${end}` })
+  })
+  const put = await Promise.race(answers)
+  assert.equal(put.status, 503)
+  const asked = site.requestsOf(name).length
+  assert.ok(asked >= 8 && asked <= 12, `${asked} chunks of 4 MiB were asked for within 48 MiB`)
+  for (const answer of answers) answer.catch(() => undefined)
+})
+
+test('where memory is short, who takes nothing gives way', { timeout: 60_000 }, async (t) => {
+  const [name = ''] = NAMES
+  const site = await openSite(t, { files: { [name]: contents.get(name) ?? '' } })
+  let leapMs = 0
+  const clock = { ...nodeClock, now: () => nodeClock.now() + leapMs }
+  const { get, bytes, url, edge } = await openEdge(t, site.url, { memory: 24 * MiB, clock })
+  await bytes(name)
+  const { hostname, port } = new URL(url)
+  for (let i = 0; i < 12; i++) {
+    const socket = connect(Number(port), hostname, () =>
+      socket.pause().write(`GET /${name} HTTP/1.1\r\nHost: x\r\n\r\n`),
+    )
+    socket.on('error', () => undefined)
+    t.after(() => void socket.destroy())
+  }
+  await eventually(
+    () => get(name),
+    ({ status }) => status === 503,
+  )
+  leapMs = 60_000
+  assert.ok((await bytes(name)).equals(contents.get(name) ?? Buffer.alloc(0)))
+  const { active } = (await edge.stats()).http
+  assert.ok(active >= 6, `${active} of 12 are left, one had to go`)
 })
 
 test('connections beyond the limit are closed at once', { timeout: 30_000 }, async (t) => {

@@ -6,7 +6,7 @@ import { HASH_LENGTH, sameHash } from '../../protocol/merkle.ts'
 import { urlOfPath } from '../../protocol/site-path.ts'
 import { infoIn } from '../../protocol/torrent.ts'
 import type { ChunkIndex, InfoHash } from '../../protocol/units.ts'
-import type { RunStore, ValueStore } from '../../store/chunk-store.ts'
+import type { RunData, RunStore, ValueStore } from '../../store/chunk-store.ts'
 import type { Demand } from '../../supply/demand.ts'
 import { SwarmHashes } from '../../supply/hashes.ts'
 import type { OriginAnswer } from '../../supply/origin.ts'
@@ -23,7 +23,7 @@ export interface EdgeSwarmOptions {
   readonly swarm: SwarmManifest
   /** Where the origin has the site, ending in `/`. */
   readonly siteRoot: string
-  readonly store: RunStore
+  readonly store: RunStore<RunData>
   readonly values: ValueStore
   readonly sink: ChunkSink
   readonly mesh: MeshPeers

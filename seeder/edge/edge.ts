@@ -97,6 +97,7 @@ export class Edge {
       open: (swarm) => this.#asked(swarm),
       differs: (file) => this.#library.differs(file),
       memory: memory - forPeers,
+      clock,
       failed: (file, error) => log('debug', `${file.path} does not come`, { reason: reasonOf(error) }),
     })
   }

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../../mesh/clock.ts'
+import { type ByteSpan, bytesOfChunk } from '../../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../../protocol/manifest.ts'
 import { MiB } from '../../protocol/units.ts'
+import { chunkAt } from '../../supply/supply.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { EdgeSwarm, Reader } from './edge-swarm.ts'
+import { type GiveBack, MemoryPool } from './memory-pool.ts'
 import { passOn } from './pass-on.ts'
 import { answerText, type Head, wantedSpan, write } from './responses.ts'
 
@@ -17,6 +21,7 @@ export interface FrontOptions {
   readonly differs: (file: ManifestFile) => boolean
   /** What answers may keep in memory together: bytes. */
   readonly memory: number
+  readonly clock: Clock
   /** Neither peers nor the origin bring what a client asks for. */
   readonly failed: (file: ManifestFile, error: unknown) => void
 }
@@ -37,7 +42,11 @@ export interface FrontCounts {
 const AHEAD_BYTES = 4 * MiB
 /** A piece of a file in a reader's hands: one is being sent while the next one is read. */
 const PIECE_BYTES = 1 * MiB
+/** Who finds no memory is put off after this long. */
+const PATIENCE_MS = 3_000
 const RETRY_AFTER_S = 1
+/** Where memory is short, clients that take less than a piece in this time, 280 kbit/s, give way to others. */
+const SLOW_MS = 30_000
 
 /** Answers HTTP as the site would, from chunks. */
 export class Front {
@@ -46,11 +55,14 @@ export class Front {
   #bytes = 0
   #passedOn = 0
   #active = 0
-  #reserved = 0
+  readonly #memory: MemoryPool
+  /** Answers whose clients have not taken what they were sent: since when, and what they keep in memory. Oldest first. */
+  readonly #untaken = new Map<ServerResponse, { readonly sinceMs: number; readonly memory: number }>()
   #manifestHead: { readonly text: string; readonly head: Head; readonly body: Buffer } | undefined
 
   constructor(options: FrontOptions) {
     this.#options = options
+    this.#memory = new MemoryPool(options.memory)
   }
 
   get counts(): FrontCounts {
@@ -91,14 +103,9 @@ export class Front {
     })
     if (wanted === undefined) return
     const { span, begin } = wanted
-    const isHeld = heldUntil(span) === span.end
-    const piece = Math.max(PIECE_BYTES, file.chunkSize)
-    const memory = Math.min(span.end - span.start, 2 * piece + (isHeld ? 0 : AHEAD_BYTES))
-    if (this.#reserved + memory > this.#options.memory) {
-      response.setHeader('Retry-After', RETRY_AFTER_S)
-      return answerText(response, 503, 'too many answers are under way')
-    }
-    this.#reserved += memory
+    const memory = memoryFor(file, span, heldUntil(span) === span.end)
+    const giveBack = await this.#take(memory, response)
+    if (giveBack === undefined) return
     const reader = swarm.read(file, span)
     response.once('close', reader.close)
     try {
@@ -109,25 +116,55 @@ export class Front {
       // The origin says itself why there is nothing, or sends what the manifest does not know yet.
       if (!first) return await this.#passOn(request, response, url)
       begin()
-      await this.#sendAll(response, reader, first)
+      await this.#sendAll(response, { reader, first, memory })
     } catch (error) {
       if (!response.destroyed) this.#options.failed(file, error)
       response.destroy() // what ends early must not look complete
     } finally {
-      this.#reserved -= memory
+      giveBack()
       reader.close()
     }
   }
 
   /** Fetches the next piece while the client takes the last one. */
-  async #sendAll(response: ServerResponse, reader: Reader, first: Uint8Array): Promise<void> {
+  async #sendAll(
+    response: ServerResponse,
+    { reader, first, memory }: { reader: Reader; first: Uint8Array; memory: number },
+  ): Promise<void> {
     for (let bytes: Uint8Array | undefined = first; bytes; ) {
       const next = reader.next()
       next.catch(() => undefined) // seen below, unless the client leaves
-      if (!(await this.#send(response, bytes))) return
+      this.#untaken.set(response, { sinceMs: this.#options.clock.now(), memory })
+      const isThere = await this.#send(response, bytes)
+      this.#untaken.delete(response)
+      if (!isThere) return
       bytes = await next
     }
     response.end()
+  }
+
+  /** @returns undefined when there is none in time: the client is told so */
+  async #take(memory: number, response: ServerResponse): Promise<GiveBack | undefined> {
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    const taking = this.#memory.take(memory, { ms: PATIENCE_MS, signal: gone.signal })
+    this.#cutSlow(this.#memory.lacking)
+    const giveBack = await taking
+    if (giveBack === undefined && !response.destroyed) {
+      response.setHeader('Retry-After', RETRY_AFTER_S)
+      answerText(response, 503, 'too many answers are under way')
+    }
+    return giveBack
+  }
+
+  /** Ends answers whose clients have let them wait for so long, the longest first: they may ask for the rest again. */
+  #cutSlow(lacking: number): void {
+    let bytes = 0
+    for (const [response, { sinceMs, memory }] of this.#untaken) {
+      if (bytes >= lacking || this.#options.clock.now() - sinceMs < SLOW_MS) return
+      bytes += memory
+      response.destroy()
+    }
   }
 
   async #send(response: ServerResponse, bytes: Uint8Array): Promise<boolean> {
@@ -170,6 +207,13 @@ export class Front {
     this.#bytes += sent
     this.#passedOn += sent
   }
+}
+
+/** What an answer keeps in memory: what is being sent and read, and whole chunks as long as they are on their way. */
+function memoryFor(file: ManifestFile, { start, end }: ByteSpan, isHeld: boolean): number {
+  if (isHeld) return end - start <= PIECE_BYTES ? PIECE_BYTES : 2 * PIECE_BYTES
+  const chunks = bytesOfChunk(file, chunkAt(file, end - 1)).end - bytesOfChunk(file, chunkAt(file, start)).start
+  return Math.min(chunks, 2 * Math.max(PIECE_BYTES, file.chunkSize) + AHEAD_BYTES)
 }
 
 /** The same for every edge and after every restart: what it names follows from the content. */

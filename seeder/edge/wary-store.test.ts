@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type ChunkIndex, type InfoHash, KiB } from '../../protocol/units.ts'
+import { type ChunkIndex, type InfoHash, KiB, MiB } from '../../protocol/units.ts'
 import { openLevelDb } from '../../store/leveldb.ts'
 import { makeScratch } from '../../test/harness/scratch.ts'
 import { WaryStore } from './wary-store.ts'
@@ -50,6 +50,32 @@ test('a chunk that the disk has spoilt is given to nobody, and its run is forgot
   assert.deepEqual(await again.runs(SWARM), [span(3, 4)])
   await again.write(SWARM, at(0), [chunkOf(0), chunkOf(1), chunkOf(2)])
   assert.deepEqual(await again.read(SWARM, at(1)), chunkOf(1))
+})
+
+test('a large chunk is looked at once, and read part by part', async (t) => {
+  const folder = await makeScratch(t, 'wary')
+  const disk = await openLevelDb(folder)
+  t.after(() => disk.close())
+  const large = (n: number) => new Uint8Array(2 * MiB).fill(n)
+  let looks = 0
+  const store = new WaryStore({
+    store: disk,
+    check: async (_, chunk, bytes) => {
+      looks++
+      return bytes.length === 2 * MiB && bytes.every((byte) => byte === chunk)
+    },
+    spoilt: () => undefined,
+  })
+  await store.write(SWARM, at(0), [large(0), large(1)])
+  await store.write(SWARM, at(2), [large(99)])
+  const asked = Array.from({ length: 50 }, () => store.readRuns(SWARM, span(1, 2)))
+  for (const [run] of await Promise.all(asked)) {
+    assert.ok(run !== undefined && 'read' in run.data)
+    assert.deepEqual(await run.data.read(5, 7), Uint8Array.of(1, 1))
+  }
+  assert.equal(looks, 1)
+  assert.deepEqual(await store.readRuns(SWARM, span(2, 3)), [])
+  assert.deepEqual(await store.runs(SWARM), [span(0, 2)])
 })
 
 test('what cannot be verified now is not given out now, and stays', async (t) => {

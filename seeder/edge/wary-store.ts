@@ -1,8 +1,12 @@
 import type { ChunkSpan } from '../../protocol/geometry.ts'
-import type { ChunkIndex, InfoHash } from '../../protocol/units.ts'
-import type { RunStore, StoredRun } from '../../store/chunk-store.ts'
+import { type ChunkIndex, type InfoHash, MAX_CHUNK_SIZE } from '../../protocol/units.ts'
+import type { RestingBytes, RunStore } from '../../store/chunk-store.ts'
 import type { Evictable } from '../../store/evicting.ts'
-import type { DiskStore } from '../../store/leveldb.ts'
+import type { DiskRun, DiskStore } from '../../store/leveldb.ts'
+import { MemoryPool } from './memory-pool.ts'
+
+/** Chunks that are looked at together take this much. */
+const LOOKED_AT_BYTES = 2 * MAX_CHUNK_SIZE
 
 export interface WaryOptions {
   readonly store: DiskStore
@@ -16,10 +20,12 @@ export interface WaryOptions {
  * A store that trusts its disk only with what it has seen: each chunk is verified when it is first read by this process.
  * A machine that lost its power may have kept LevelDB's word and lost the bytes, and disks forget.
  */
-export class WaryStore implements RunStore {
+export class WaryStore implements RunStore<Uint8Array<ArrayBuffer> | RestingBytes> {
   readonly #options: WaryOptions
   /** Chunks that were as they should be. */
   readonly #seen = new Map<InfoHash, Set<ChunkIndex>>()
+  /** For large chunks, which are read to be looked at, and then read part by part. */
+  readonly #memory = new MemoryPool(LOOKED_AT_BYTES)
 
   constructor(options: WaryOptions) {
     this.#options = options
@@ -34,9 +40,9 @@ export class WaryStore implements RunStore {
     return bytes && (await this.#isGood(swarm, chunk, bytes)) ? bytes : undefined
   }
 
-  async readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly StoredRun[]> {
+  async readRuns(swarm: InfoHash, chunks: ChunkSpan): Promise<readonly DiskRun[]> {
     const runs = await this.#options.store.readRuns(swarm, chunks)
-    const good: StoredRun[] = []
+    const good: DiskRun[] = []
     for (const run of runs) if (await this.#isGoodRun(swarm, run)) good.push(run)
     return good
   }
@@ -71,13 +77,34 @@ export class WaryStore implements RunStore {
     this.#seen.clear()
   }
 
-  async #isGoodRun(swarm: InfoHash, { chunks, chunkSize, data }: StoredRun): Promise<boolean> {
-    if (!(data instanceof Uint8Array)) return false
+  async #isGoodRun(swarm: InfoHash, { chunks, chunkSize, data }: DiskRun): Promise<boolean> {
     for (let chunk: number = chunks.first; chunk < chunks.after; chunk++) {
       const start = (chunk - chunks.first) * chunkSize
-      if (!(await this.#isGood(swarm, chunk as ChunkIndex, data.subarray(start, start + chunkSize)))) return false
+      const isGood =
+        data instanceof Uint8Array
+          ? await this.#isGood(swarm, chunk as ChunkIndex, data.subarray(start, start + chunkSize))
+          : await this.#restsGood(swarm, chunk as ChunkIndex, { data, start, chunkSize })
+      if (!isGood) return false
     }
     return true
+  }
+
+  /** Looks at a chunk that stays where it is. */
+  async #restsGood(
+    swarm: InfoHash,
+    chunk: ChunkIndex,
+    { data, start, chunkSize }: { data: RestingBytes; start: number; chunkSize: number },
+  ): Promise<boolean> {
+    if (this.#seen.get(swarm)?.has(chunk)) return true
+    const giveBack = await this.#memory.take(chunkSize)
+    try {
+      // Somebody else may have looked at it meanwhile.
+      if (this.#seen.get(swarm)?.has(chunk)) return true
+      const bytes = await data.read(start, start + chunkSize)
+      return bytes !== undefined && (await this.#isGood(swarm, chunk, bytes))
+    } finally {
+      giveBack?.()
+    }
   }
 
   async #isGood(swarm: InfoHash, chunk: ChunkIndex, bytes: Uint8Array): Promise<boolean> {
