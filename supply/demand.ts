@@ -66,18 +66,18 @@ export class Demands {
     this.#bell.ring()
   }
 
-  /** Whether anybody reads this file, even if it reads elsewhere or pauses. */
-  anyOn(file: ManifestFile): boolean {
-    return [...this.#open].some((demand) => demand.file === file)
+  /** Whether anybody who reads this file, even if it pauses, comes to the byte at `position` before long. */
+  comesNear(file: ManifestFile, position: number): boolean {
+    return this.wants(file, position, 2 * AHEAD_BYTES)
   }
 
   /** Whether anybody wants the byte at `position` now. */
-  wants(file: ManifestFile, position: number): boolean {
+  wants(file: ManifestFile, position: number, ahead = AHEAD_BYTES): boolean {
     const { chunkSize } = file
     return [...this.#open].some((demand) => {
       // A chunk comes from its start, however far into it the reader is.
       const from = Math.floor(demand.position / chunkSize) * chunkSize - BEHIND_BYTES
-      return demand.file === file && position >= from && position < demand.position + AHEAD_BYTES
+      return demand.file === file && position >= from && position < demand.position + ahead
     })
   }
 

@@ -121,13 +121,13 @@ export class OriginRun {
     }
   }
 
-  /** Lets an unpaced run pass; a paced one waits here while nobody wants its next byte, and ends when nobody reads. */
+  /** Lets an unpaced run pass; a paced one waits here while nobody wants its next byte, and ends when nobody comes to it. */
   async #mayGoOn(): Promise<boolean> {
     const { demands, file } = this.#options
     if (!demands) return true
     const giveUpAt = Date.now() + MAX_PAUSE_MS
     while (!this.#slot?.waiting && !demands.wants(file, this.#position)) {
-      if (this.#stopped || !demands.anyOn(file) || Date.now() >= giveUpAt) return false
+      if (this.#stopped || !demands.comesNear(file, this.#position) || Date.now() >= giveUpAt) return false
       await demands.change(giveUpAt - Date.now())
     }
     return true

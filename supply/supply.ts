@@ -107,7 +107,7 @@ export class Supply {
   /** A reader has left. */
   leave(demand: Demand): void {
     this.demands.remove(demand)
-    if (!this.demands.some) this.#context.cache.tidy()
+    this.#context.cache.tidy(this.demands.some)
   }
 
   /** Whether the demand's first byte is for the origin to bring, and nobody asks for it yet. */

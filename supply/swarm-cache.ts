@@ -211,9 +211,9 @@ export class SwarmCache {
     else this.#dropUnstored(chunk)
   }
 
-  /** Nobody reads any more: chunks that were kept for readers alone go, and the oldest broken transfers. */
-  tidy(): void {
-    for (const chunk of [...this.#unstored]) this.#dropUnstored(chunk)
+  /** A reader has left: the oldest broken transfers go and, with the last reader, chunks that were kept for readers alone. */
+  tidy(isRead: boolean): void {
+    if (!isRead) for (const chunk of [...this.#unstored]) this.#dropUnstored(chunk)
     const lost = [...this.#slots].filter(([, slot]) => slot.state === 'lost')
     let bytes = lost.reduce((sum, [, slot]) => sum + slot.length, 0)
     for (const [chunk, slot] of lost) {

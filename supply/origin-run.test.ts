@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
+import { type ChunkIndex, type InfoHash, KiB, MiB } from '../protocol/units.ts'
+import { openNoStore } from '../store/none.ts'
+import { type Demand, Demands } from './demand.ts'
+import { OriginRun } from './origin-run.ts'
+import { PATIENCE } from './patience.ts'
+import { SwarmCache } from './swarm-cache.ts'
+
+const FILE: ManifestFile = {
+  path: 'film.bin',
+  size: 256 * MiB,
+  type: 'application/octet-stream',
+  firstChunk: 0 as ChunkIndex,
+  chunkSize: 16 * MiB,
+}
+const SWARM: SwarmManifest = {
+  infoHash: 'a'.repeat(40) as InfoHash,
+  chunkSize: 16 * MiB,
+  chunkCount: 16,
+  hashes: 'chunks/a.sha256',
+  hashesDigest: '',
+  files: [FILE],
+}
+const chunkAfter = (bytes: number) => (bytes / FILE.chunkSize) as ChunkIndex
+
+async function openCache() {
+  return await SwarmCache.open({
+    swarm: SWARM,
+    store: openNoStore().chunks,
+    isNew: true,
+    patience: PATIENCE,
+    verifier: async () => async () => true,
+    verified: () => undefined,
+    mismatched: () => undefined,
+  })
+}
+
+function demandAt(position: number): Demand {
+  const access = { url: 'http://site.test/film.bin', credentials: 'omit' } as const
+  const { size: end } = FILE
+  return { file: FILE, access, media: false, begin: position, position, readMs: 0, end, slackMs: () => undefined }
+}
+
+/** An origin that sends as fast as it is read. */
+function startRun(cache: SwarmCache, demands: Demands, start: number): OriginRun {
+  return new OriginRun({
+    file: FILE,
+    cache,
+    body: new ReadableStream({ pull: (body) => body.enqueue(new Uint8Array(64 * KiB)) }, { highWaterMark: 0 }),
+    span: { start, end: FILE.size },
+    end: FILE.size,
+    answersRanges: true,
+    demands,
+    version: 'one',
+    patience: PATIENCE.origin,
+    received: () => undefined,
+  })
+}
+
+const soon = () => new Promise((resolve) => setTimeout(resolve, 50))
+
+test('a transfer waits for its reader, and ends when only readers elsewhere are left', async () => {
+  const [cache, demands] = [await openCache(), new Demands()]
+  const [paused, leaving] = [demandAt(0), demandAt(128 * MiB)]
+  for (const demand of [paused, leaving]) demands.add(demand)
+  const [near, far] = [startRun(cache, demands, 0), startRun(cache, demands, 128 * MiB)]
+  await soon()
+  assert.deepEqual([near.stopped, far.stopped], [false, false])
+  assert.ok(near.position >= 4 * MiB && near.position < 5 * MiB, `${near.position}`)
+  demands.remove(leaving)
+  await soon()
+  assert.deepEqual([near.stopped, far.stopped], [false, true])
+  near.stop()
+})
+
+test('broken transfers are kept for whoever goes on with them, but few of them, whoever reads', async () => {
+  const cache = await openCache()
+  for (let at = 0; at < FILE.size; at += FILE.chunkSize) {
+    const slot = cache.claim(FILE, chunkAfter(at), 'one')
+    slot.append(new Uint8Array(1))
+    slot.lose()
+    cache.tidy(true)
+  }
+  const kept = cache.slots({ first: 0 as ChunkIndex, after: 16 as ChunkIndex }).map(([chunk]) => chunk)
+  assert.deepEqual(kept, [14, 15])
+})
