@@ -146,6 +146,29 @@ test('connections beyond the limit are closed at once', { timeout: 30_000 }, asy
   assert.equal((await edge.stats()).http.connections, 3)
 })
 
+test('who does not come to the point loses the connection', { timeout: 30_000 }, async (t) => {
+  const site = await openSite(t, { files: { 'a.bin': MiB } })
+  const { url, edge, bytes } = await openEdge(t, site.url, { http: { host: '127.0.0.1', port: 0, maxConnections: 2 } })
+  const { hostname, port } = new URL(url)
+  for (const said of ['', 'GET /a.bin HTTP/1.1\r\nHost: x\r\nX-Slow: ']) {
+    const socket = connect(Number(port), hostname, () => socket.write(said))
+    const drip = setInterval(() => said !== '' && socket.write('a'), 500)
+    socket.on('error', () => undefined)
+    socket.on('close', () => clearInterval(drip))
+    t.after(() => void socket.destroy())
+  }
+  await eventually(
+    async () => (await edge.stats()).http.connections,
+    (count) => count === 2,
+  )
+  await assert.rejects(bytes('a.bin'), 'nobody else gets in')
+  await eventually(
+    () => bytes('a.bin').catch(() => undefined),
+    (body) => body?.length === MiB,
+    15_000,
+  )
+})
+
 test('a disk that takes nothing is told of once, and files are passed through', { timeout: 60_000 }, async (t) => {
   const [name = ''] = NAMES
   const site = await openSite(t, { files: { [name]: contents.get(name) ?? '' } })

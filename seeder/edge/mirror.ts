@@ -18,6 +18,8 @@ export interface MirrorOptions {
 /** A client that takes nothing for so long is gone; players pause for minutes. */
 const IDLE_MS = 10 * 60_000
 const TIDY_MS = 50
+/** A request has few bytes: who has not sent its head by then, or all of it, only holds the connection. */
+const TIMES = { headersTimeout: 8_000, requestTimeout: 15_000, connectionsCheckingInterval: 2_000 }
 
 /** The HTTP side of an edge. */
 export class Mirror {
@@ -31,7 +33,7 @@ export class Mirror {
 
   /** @throws SeederError when the port cannot be had */
   static async listen(options: MirrorOptions): Promise<Mirror> {
-    const server = createServer((request, response) => {
+    const server = createServer(TIMES, (request, response) => {
       handle(request, response, options).catch((error) => {
         options.log('error', 'a request failed', { url: request.url ?? '', reason: reasonOf(error) })
         if (response.headersSent) response.destroy()
