@@ -132,6 +132,20 @@ test('a file that is not as in the manifest is passed on as the origin has it', 
   assert.equal(logged.filter(({ message }) => message.includes('is not as in the manifest')).length, 1)
 })
 
+test('a file that lies elsewhere comes from there, and nothing else does', { timeout: 30_000 }, async (t) => {
+  const [site, elsewhere] = [await openFilmSite(t), await openFilmSite(t)]
+  const { bytes } = await openEdge(t, site.url)
+  site.setFault(FILM, { kind: 'redirect', to: elsewhere.at(FILM) })
+  assert.ok((await bytes(FILM)).equals(film))
+  assert.equal(elsewhere.bytesOf(FILM), SIZE)
+
+  const { url } = await openEdge(t, site.url)
+  elsewhere.setFault(FILM, { kind: 'body', type: 'text/plain', body: 'what only the edge can reach' })
+  const answer = await fetch(new URL(FILM, url), { redirect: 'manual' })
+  assert.equal(answer.status, 302)
+  assert.equal(answer.headers.get('location'), elsewhere.at(FILM))
+})
+
 test('an origin that breaks off or refuses leaves nothing that looks whole', { timeout: 60_000 }, async (t) => {
   const site = await openFilmSite(t)
   const { get, bytes } = await openEdge(t, site.url)

@@ -33,7 +33,7 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
   const headers = { ...Object.fromEntries(given), 'accept-encoding': 'identity' }
   let origin: Response
   try {
-    origin = await fetch(url, { method: request.method ?? 'GET', headers, signal: gone.signal })
+    origin = await fetch(url, { method: request.method ?? 'GET', headers, redirect: 'manual', signal: gone.signal })
   } catch {
     if (!response.destroyed) answerText(response, 502, 'the origin cannot be reached')
     return 0
@@ -46,6 +46,9 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
   for (const [name, value] of origin.headers)
     if (!KEPT_BACK.has(name) && !(isDecoded && /^content-(encoding|length)$/.test(name)))
       response.setHeader(name, value)
+  // Followed by the client or not at all: what else an edge can reach is no part of the site.
+  const location = origin.headers.get('location')
+  if (location !== null && URL.canParse(location, url)) response.setHeader('Location', new URL(location, url).href)
   response.setHeader('Cache-Status', 'tributary; fwd=bypass')
   response.writeHead(origin.status)
   return await sendOn(origin, response)
