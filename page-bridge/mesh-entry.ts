@@ -1,5 +1,6 @@
 import { ChunkCache } from '../mesh/chunk-cache.ts'
 import { MeshNode, type MeshStatus } from '../mesh/mesh-node.ts'
+import { Scout } from '../mesh/scout.ts'
 import type { SwarmTicket } from '../protocol/bridge.ts'
 import { withDeadline } from '../protocol/deadline.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
@@ -10,7 +11,6 @@ import { browserClock, browserTransport, openWebSocket } from './browser-transpo
 import { blockProofs, chunkVerifier } from './chunk-verifier.ts'
 import type { Mesh, MeshOptions } from './lazy-mesh.ts'
 import { browserPlatform, randomBytes } from './mesh-platform.ts'
-import { Scout } from './scout.ts'
 import { siteMetadata } from './site-metadata.ts'
 import { Tidier } from './tidy.ts'
 
@@ -49,7 +49,7 @@ class PageMesh implements Mesh {
       ...(options.onUpload && { onUpload: options.onUpload }),
     })
     this.#scout = new Scout({
-      now: browserClock.now,
+      clock: browserClock,
       seek: (infoHash, chunk) => this.#node.seek(infoHash, chunk),
     })
   }
@@ -82,6 +82,7 @@ class PageMesh implements Mesh {
 
   async leave(infoHash: InfoHash): Promise<void> {
     this.#node.leave(infoHash)
+    this.#scout.loading(infoHash, [], 0)
     this.#files.delete(infoHash)
   }
 
@@ -137,6 +138,7 @@ class PageMesh implements Mesh {
   close(): void {
     this.#node.close()
     this.#tidier.close()
+    this.#scout.close()
     this.#cache.clear()
   }
 

@@ -19,7 +19,7 @@ const MESH_MESSAGES = /^mesh\/(tracker-[a-z]+|dht\/(encode|decode|fields))\.ts$/
 
 /** Files of the page that nothing but the mesh's script has in it. */
 const MESH_ALONE =
-  /(^|\/)(browser-transport|chunk-verifier|hashes|identity|mesh-entry|mesh-platform|scout|site-metadata|tidy)\.ts$/
+  /(^|\/)(browser-transport|chunk-verifier|hashes|identity|mesh-entry|mesh-platform|site-metadata|tidy)\.ts$/
 
 /**
  * own: files whose names nobody else sees. foreign: all whose names may cross into or out of them: formats, messages, the

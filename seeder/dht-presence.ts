@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto'
 import type { MeshNode } from '../mesh/mesh-node.ts'
 import type { LinkTaker } from '../mesh/overlay/dialler.ts'
 import type { Overlay } from '../mesh/overlay/overlay.ts'
@@ -7,7 +6,8 @@ import type { Link, Negotiation, Transport } from '../mesh/transport.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { InfoHash } from '../protocol/units.ts'
 import { bitfieldLength, setBit } from '../protocol/wire/bitfield.ts'
-import { identityOf, verifySignature } from './node-identity.ts'
+import { verifySignature } from './node-identity.ts'
+import type { NodeMemory } from './node-memory.ts'
 import { sha256 } from './sha256.ts'
 
 export interface DhtPresenceOptions {
@@ -22,6 +22,8 @@ export interface DhtPresenceOptions {
   readonly wake: (infoHash: InfoHash) => Promise<SwarmDriver | undefined>
   /** Where the site is: its visitors are a network of their own. Unknown: we get into it by their links alone. */
   readonly site: string | undefined
+  /** Who we are, and whom we know. */
+  readonly memory: NodeMemory
 }
 
 /** Swarms that the DHT is told of: each costs it a record for every 512 chunks, and it keeps 256 of one node. */
@@ -39,10 +41,9 @@ export class DhtPresence {
     this.#overlay = options.node.openOverlay({
       epochMs: performance.timeOrigin,
       sha256,
-      identity: identityOf(generateKeyPairSync('ed25519').privateKey),
+      ...options.memory,
       verify: verifySignature,
       transport: this.#transport(),
-      addresses: { load: async () => [], save: () => undefined },
       ...(options.site !== undefined && { network: new URL(options.site).origin }),
     })
   }

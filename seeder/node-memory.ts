@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Identity } from '../mesh/overlay/identity.ts'
 import type { AddressBook } from '../mesh/platform.ts'
@@ -15,14 +15,19 @@ export interface NodeMemory {
   readonly addresses: AddressBook
 }
 
-/** @param path undefined: nothing is kept */
-export async function nodeMemory(path: string | undefined): Promise<NodeMemory> {
-  const saved = path === undefined ? undefined : await read(path)
-  const privateKey = saved ? createPrivateKey(saved.key) : generateKeyPairSync('ed25519').privateKey
+/** Of somebody new, who keeps nothing. */
+export function freshMemory(): NodeMemory {
+  return { identity: identityOf(newKey()), addresses: { load: async () => [], save: () => undefined } }
+}
+
+/** @param path of the file that only this user can read @throws when it cannot be written */
+export async function nodeMemory(path: string): Promise<NodeMemory> {
+  const saved = await read(path)
+  const privateKey = saved?.privateKey ?? newKey()
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
   const save = async (peers: readonly string[]) => {
     const kept: Kept = { key, peers }
-    if (path !== undefined) await writeFile(path, JSON.stringify(kept), { mode: 0o600 })
+    await writeFile(path, JSON.stringify(kept), { mode: 0o600 })
   }
   if (saved === undefined) await save([])
   return {
@@ -34,11 +39,18 @@ export async function nodeMemory(path: string | undefined): Promise<NodeMemory> 
   }
 }
 
-/** Undefined when there is no such file, or something else in it. */
-async function read(path: string): Promise<Kept | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined)
-  const value: unknown = text === undefined ? undefined : JSON.parse(text)
-  return isKept(value) ? value : undefined
+/** Undefined when there is no such file, or something else in it: half of it, after a crash. */
+async function read(path: string): Promise<{ privateKey: KeyObject; peers: readonly string[] } | undefined> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    return isKept(value) ? { privateKey: createPrivateKey(value.key), peers: value.peers } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function newKey(): KeyObject {
+  return generateKeyPairSync('ed25519').privateKey
 }
 
 function isKept(value: unknown): value is Kept {

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Mesh, type OpenMesh } from '../mesh/mesh.ts'
 import { nodeClock } from './node-clock.ts'
 import { verifySignature } from './node-identity.ts'
-import { nodeMemory } from './node-memory.ts'
+import { freshMemory, nodeMemory } from './node-memory.ts'
 import { openNodeSocket } from './node-socket.ts'
 import { loadNodeTransport } from './node-transport.ts'
 import { sha256 } from './sha256.ts'
@@ -17,7 +17,7 @@ export const openMesh: OpenMesh = async ({ memory, ...options } = {}) =>
   new Mesh({
     ...options,
     platform: {
-      ...(await nodeMemory(memory)),
+      ...(memory === undefined ? freshMemory() : await nodeMemory(memory)),
       clock: nodeClock,
       epochMs: performance.timeOrigin,
       randomBytes: (length) => randomBytes(length),

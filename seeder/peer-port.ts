@@ -12,6 +12,7 @@ import { Announcer, type TrackerAnswer, type TrackerEvent } from './announcer.ts
 import { DhtPresence } from './dht-presence.ts'
 import type { Log } from './log.ts'
 import { nodeClock } from './node-clock.ts'
+import { freshMemory, type NodeMemory } from './node-memory.ts'
 import { openNodeSocket } from './node-socket.ts'
 import type { TransportMaker } from './node-transport.ts'
 import { OfferDesk } from './offer-desk.ts'
@@ -37,6 +38,8 @@ export interface PeerPortOptions extends PeerLimits {
   readonly openSocket?: OpenSocket
   /** URL of the site. */
   readonly site?: string | undefined
+  /** Kept from one start to the next; by default we are somebody new each time. */
+  readonly dhtMemory?: NodeMemory
 }
 
 export const DEFAULT_MAX_PEERS = 200
@@ -94,6 +97,7 @@ export class PeerPort {
         wrap: (link) => this.#pacer.wrap(link),
         wake,
         site: options.site,
+        memory: options.dhtMemory ?? freshMemory(),
       })
     this.announcer = new Announcer({
       peerId: this.node.peerId,

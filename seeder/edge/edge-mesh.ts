@@ -1,5 +1,6 @@
 import { ChunkCache } from '../../mesh/chunk-cache.ts'
 import { MetadataServer } from '../../mesh/metadata-server.ts'
+import { Scout } from '../../mesh/scout.ts'
 import type { SwarmDriver } from '../../mesh/swarm-driver.ts'
 import type { SwarmStatus } from '../../protocol/delivery.ts'
 import type { ChunkSpan } from '../../protocol/geometry.ts'
@@ -11,6 +12,7 @@ import type { MeshPeers } from '../../supply/peers.ts'
 import { PeerPort, type PeerPortOptions } from '../peer-port.ts'
 import { chunksIn } from '../swarm-host.ts'
 import type { EdgeSwarm } from './edge-swarm.ts'
+import { type Member, newMember } from './member.ts'
 
 export interface EdgeMeshOptions extends Omit<PeerPortOptions, 'wake' | 'onAnnounced'> {
   /** Opens a swarm that somebody asks for. */
@@ -30,25 +32,6 @@ const IDLE_MS = 60_000
 const REFUSED_FOR_MS = 5_000
 const MAX_REFUSED = 4096
 
-/** A swarm that trackers know us in. One that sleeps costs a few hundred bytes, and wakes when a peer comes. */
-interface Member {
-  readonly swarm: SwarmManifest
-  /** When it was last asked for here, on the mesh's clock. */
-  askedMs: number
-  /** Whether we want of others what is missing. */
-  seeks: boolean
-  /** When it was joined; begins anew when it wakes. */
-  joinedMs: number
-  /** Other peers that the tracker knows; undefined before it has answered. */
-  others: number | undefined
-  /** Those of them that have everything. */
-  seeds: number
-  waking: Promise<SwarmDriver | undefined> | undefined
-  /** Bytes sent before it last slept. */
-  uploadedBefore: number
-  readonly refusedAt: Map<ChunkIndex, number>
-}
-
 /** An edge among the peers of its site's swarms: what it fetches from them and what they fetch from it. */
 export class EdgeMesh implements MeshPeers {
   /** Peers that sent something with a wrong hash. */
@@ -58,6 +41,7 @@ export class EdgeMesh implements MeshPeers {
   readonly #members = new Map<InfoHash, Member>()
   readonly #cache: ChunkCache
   readonly #bell = new Bell()
+  readonly #scout: Scout
   #uploadedBefore = 0
 
   constructor(options: EdgeMeshOptions) {
@@ -73,6 +57,8 @@ export class EdgeMesh implements MeshPeers {
         if (member && lacking > 0 && this.isAwake(infoHash)) options.onInterest(member.swarm)
       },
     })
+    const { node, clock } = this.#port
+    this.#scout = new Scout({ clock, seek: (infoHash, chunk) => node.seek(infoHash, chunk) })
   }
 
   /** Whether each tracker is connected. */
@@ -119,18 +105,7 @@ export class EdgeMesh implements MeshPeers {
   async list(swarm: SwarmManifest): Promise<void> {
     const { infoHash } = swarm
     if (this.#members.has(infoHash)) return
-    const nowMs = this.#port.clock.now()
-    this.#members.set(infoHash, {
-      swarm,
-      askedMs: Number.NEGATIVE_INFINITY,
-      seeks: false,
-      joinedMs: nowMs,
-      others: undefined,
-      seeds: 0,
-      waking: undefined,
-      uploadedBefore: 0,
-      refusedAt: new Map(),
-    })
+    this.#members.set(infoHash, newMember(swarm, this.#port.clock.now()))
     await this.#announce(infoHash)
   }
 
@@ -151,6 +126,7 @@ export class EdgeMesh implements MeshPeers {
   leave(infoHash: InfoHash): void {
     this.#uploadedBefore += this.uploadedIn(infoHash)
     this.#members.delete(infoHash)
+    this.#scout.loading(infoHash, [], 0)
     this.#port.announcer.remove(infoHash)
     this.#port.node.leave(infoHash)
     this.#port.dht?.withdraw(infoHash)
@@ -197,6 +173,7 @@ export class EdgeMesh implements MeshPeers {
   }
 
   close(): void {
+    this.#scout.close()
     this.#uploadedBefore = this.uploaded
     this.#members.clear()
     this.#port.close()
@@ -228,7 +205,10 @@ export class EdgeMesh implements MeshPeers {
   }
 
   loading(infoHash: InfoHash, chunks: readonly ChunkSpan[]): void {
-    this.#port.node.swarm(infoHash)?.loading(chunks)
+    const member = this.#members.get(infoHash)
+    if (member === undefined) return
+    member.loading = chunks
+    this.#sayLoading(member)
   }
 
   refused(infoHash: InfoHash, chunk: ChunkIndex): void {
@@ -284,9 +264,15 @@ export class EdgeMesh implements MeshPeers {
     const driver = this.#port.node.swarm(infoHash)
     // What was stored while we asked for what is stored.
     for (const span of await held(infoHash)) driver?.stored(span)
+    this.#sayLoading(member) // it may have begun before
     // Who else is there matters now.
     this.#port.announcer.hurry(infoHash)
     return driver
+  }
+
+  #sayLoading({ swarm: { infoHash, chunkCount }, loading }: Member): void {
+    this.#port.node.swarm(infoHash)?.loading(loading)
+    this.#scout.loading(infoHash, loading, chunkCount)
   }
 
   /** What trackers are told at the next announce. */

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Clock } from '../../mesh/clock.ts'
 import type { OpenSocket } from '../../mesh/transport.ts'
 import type { SwarmManifest } from '../../protocol/manifest.ts'
@@ -6,10 +7,11 @@ import type { DiskStore } from '../../store/leveldb.ts'
 import { reasonOf, SeederError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { nodeClock } from '../node-clock.ts'
+import { freshMemory, type NodeMemory, nodeMemory } from '../node-memory.ts'
 import type { TransportMaker } from '../node-transport.ts'
 import type { PeerLimits } from '../peer-port.ts'
 import { type TrackerChoice, trackersOf } from '../trackers.ts'
-import { EdgeMesh } from './edge-mesh.ts'
+import { EdgeMesh, type EdgeMeshOptions } from './edge-mesh.ts'
 import type { EdgeSwarm } from './edge-swarm.ts'
 import { Filler } from './filler.ts'
 import { Front } from './front.ts'
@@ -41,6 +43,8 @@ export interface EdgeOptions extends TrackerChoice, PeerLimits {
   readonly openSocket?: OpenSocket
 }
 
+/** Who the edge is in the DHT, and whom it knows there; beside its chunks. */
+const MEMORY_NAME = 'dht.json'
 const MANIFEST_POLL_MS = 30_000
 const SWEEP_MS = 30_000
 /** A swarm that nobody has asked for in this time is forgotten but for its chunks. */
@@ -65,14 +69,14 @@ export class Edge {
   #cancelSweep: (() => void) | undefined
   #isClosed = false
 
-  private constructor(options: EdgeOptions, disk: DiskStore, site: SiteWatch) {
+  private constructor(options: EdgeOptions, disk: DiskStore, site: SiteWatch, dhtMemory: NodeMemory) {
     const { cacheSize, memory, makeTransport, log, clock = nodeClock } = options
     this.#options = options
     this.#clock = clock
     this.#disk = disk
     this.#site = site
     const forPeers = Math.min(memory * PEER_SHARE, MOST_FOR_PEERS)
-    const mesh = makeTransport && this.#meshOf(makeTransport, forPeers)
+    const mesh = makeTransport && this.#meshOf(makeTransport, { dhtMemory, cacheBytes: forPeers })
     this.#mesh = mesh
     this.#library = new Library({
       disk,
@@ -113,7 +117,9 @@ export class Edge {
     let edge: Edge | undefined
     try {
       const manifest = new RemoteManifest(options.manifestUrl, disk.values)
-      edge = new Edge(options, disk, await SiteWatch.open(manifest, log))
+      // Who cannot be remembered is somebody new.
+      const dhtMemory = await nodeMemory(join(folder, MEMORY_NAME)).catch(() => freshMemory())
+      edge = new Edge(options, disk, await SiteWatch.open(manifest, log), dhtMemory)
       const front = edge.#front
       if (http)
         edge.#mirror = await Mirror.listen({
@@ -171,16 +177,16 @@ export class Edge {
     await this.#disk.close()
   }
 
-  #meshOf(makeTransport: TransportMaker, cacheBytes: number): EdgeMesh {
+  #meshOf(makeTransport: TransportMaker, kept: Pick<EdgeMeshOptions, 'dhtMemory' | 'cacheBytes'>): EdgeMesh {
     return new EdgeMesh({
       ...this.#options,
+      ...kept,
       makeTransport,
       site: this.#options.origin ?? this.#site.siteRoot,
       open: (swarm) => this.#library.open(swarm),
       held: (infoHash) => this.#disk.runs(infoHash),
       read: (infoHash, chunk) => this.#library.read(infoHash, chunk),
       onInterest: (swarm) => this.#later(this.#filler.fill(swarm)),
-      cacheBytes,
     })
   }
 
