@@ -7,6 +7,8 @@ import { Turns } from './turns.ts'
 export const EASE_MS = 10_000
 /** Bytes per second; whoever gives less is in nobody's way, and peers that wait longer for a block give up. */
 const LEAST_RATE = 64 * KiB
+/** Part of what a node gives. Of those who help each other one is ahead for seconds at a time. */
+const SOMETHING = 1 / 16
 /** Swarms tick on their own: by this much of a second's worth one may be ahead of others, or the rate would not be used. */
 const LEAD = 0.5
 
@@ -51,13 +53,13 @@ export class UploadBudget {
 
   /**
    * Something else needs the line or the processor: for EASE_MS half of what was uploaded before. Never less than that
-   * half, however often it is told, and nothing while peers give about as much: where all of them are short of bytes, they
-   * would starve each other.
+   * half, however often it is told, and nothing while peers give something in return: where all of them are short of bytes,
+   * they would starve each other.
    */
   ease(nowMs: number): void {
     this.#recover(nowMs)
     const rate = this.#rate.perSecond(nowMs) ?? 0
-    if ((this.#gain.perSecond(nowMs) ?? 0) >= rate / 2) return
+    if ((this.#gain.perSecond(nowMs) ?? 0) >= rate * SOMETHING) return
     if (!this.#isEased(nowMs)) {
       if (rate < LEAST_RATE) return
       this.#bucket.bytesPerSecond = Math.min(this.#limit, rate / 2)

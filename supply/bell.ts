@@ -9,16 +9,17 @@ export class Bell {
   }
 
   /** Resolves at the next ring with true, or after `ms` with false. */
-  async next(ms: number): Promise<boolean> {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    let wake: (() => void) | undefined
-    const rang = await new Promise<boolean>((resolve) => {
-      wake = () => resolve(true)
+  next(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer)
+        resolve(true)
+      }
+      const timer = setTimeout(() => {
+        this.#waiting.delete(wake)
+        resolve(false)
+      }, ms)
       this.#waiting.add(wake)
-      timer = setTimeout(resolve, ms, false)
     })
-    clearTimeout(timer)
-    if (wake) this.#waiting.delete(wake)
-    return rang
   }
 }

@@ -21,6 +21,9 @@ interface Asking {
   readonly taken: Promise<unknown>
 }
 
+/** As many stretches fit a message to peers (docs/spec/wire.md). */
+const MAX_ANNOUNCED = 8
+
 /** Requests to the origin for chunks of one swarm: those that wait for an answer, and those whose bytes come. */
 export class OriginRuns {
   readonly throughput = new Throughput()
@@ -172,9 +175,6 @@ export class OriginRuns {
     mesh.loading(cache.swarm.infoHash, chunks.slice(-MAX_ANNOUNCED))
   }
 }
-
-/** As many stretches fit a message to peers (docs/spec/wire.md). */
-const MAX_ANNOUNCED = 8
 
 export function holds({ first, after }: ChunkSpan, chunk: ChunkIndex): boolean {
   return first <= chunk && chunk < after

@@ -1,3 +1,6 @@
+/** A reader waits for peers so many times less long when it can go no further without them. */
+export const URGENCY = 4
+
 /** How long whom is waited for, in milliseconds. What depends on the playback as well is in policy.ts. */
 export interface Patience {
   /** What a request needs before it can be answered; then it goes to the origin. */

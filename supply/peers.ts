@@ -8,8 +8,11 @@ export interface MeshPeers {
   status(swarm: InfoHash): SwarmStatus | undefined
   /** Milliseconds since the swarm was joined; 0 when it was not. */
   sinceJoinMs(swarm: InfoHash): number
-  /** Resolves with verified bytes, or undefined when peers do not bring the chunk in time. */
-  fetchChunk(swarm: InfoHash, chunk: ChunkIndex): Promise<ArrayBuffer | undefined>
+  /**
+   * Resolves with verified bytes, or undefined when peers do not bring the chunk in time.
+   * @param isUrgent a reader waits for it: it comes before what was asked for earlier
+   */
+  fetchChunk(swarm: InfoHash, chunk: ChunkIndex, isUrgent?: boolean): Promise<ArrayBuffer | undefined>
   /** Peers are not wanted for this chunk any more. */
   cancelChunk(swarm: InfoHash, chunk: ChunkIndex): void
   /** These chunks are on their way from the origin, and no others: peers are told. */

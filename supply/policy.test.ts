@@ -9,6 +9,7 @@ import {
   type Need,
   originSpan,
   peerFlight,
+  runsDry,
   segmentBytes,
   supplierFor,
 } from './policy.ts'
@@ -134,4 +135,13 @@ test('about a second is asked of peers, and never without bounds', () => {
   assert.equal(peerFlight(0), 256 * KiB)
   assert.equal(peerFlight(1_000), 1_000_000)
   assert.equal(peerFlight(1e9), 8 * MiB)
+})
+
+test('an element runs dry where the origin is slow, not before its first picture or on a slow machine', () => {
+  const dry = { ...playing, slackMs: 0, distance: 2 * MiB }
+  assert.ok(runsDry(dry, 1_000))
+  assert.ok(!runsDry({ ...dry, distance: 1 * MiB }, 1_000))
+  assert.ok(!runsDry(dry, 10_000), 'bytes come fast')
+  assert.ok(!runsDry({ ...dry, slackMs: undefined }, 1_000) && !runsDry({ ...dry, slackMs: 100 }, 1_000))
+  assert.ok(!runsDry({ ...dry, media: false }, 1_000))
 })

@@ -25,6 +25,12 @@ const CALM_SLACK_MS = 2_000
 /** A media element reports within this time of its first bytes. */
 const REPORT_MS = 300
 
+/** Bytes per millisecond: peers that bring so many outrun any film. */
+const QUICK_PER_MS = 1_000
+
+/** One of a crowd asks the origin for no more at a time. */
+const MAX_STRETCH_BYTES = 4 * MiB
+
 /** So long one of a crowd waits for its next byte, while it fetches from the origin what others will want of it. */
 const CROWD_PATIENCE_MS = 750
 
@@ -85,7 +91,7 @@ export interface Need {
 export function supplierFor(need: Need, mesh: MeshView): Supplier {
   const isHeld = peersHold(need.chunk, mesh)
   const isSegment = need.segment < Number.POSITIVE_INFINITY
-  const shares = need.media && mesh.isDry && areQuick(mesh)
+  const shares = need.media && leavesAll(mesh)
   if (need.distance < (need.media ? BRIDGE_BYTES : START_BYTES) && !(isHeld && isSegment) && !shares) return ORIGIN
   if (isHeld) return fromHolders(need, mesh) ? PEERS : ORIGIN
   if (mesh.refused(need.chunk)) return ORIGIN
@@ -100,13 +106,30 @@ function fromHolders({ media, distance, segment, slackMs, busy }: Need, mesh: Me
   return !isUrgent(slackMs) || areQuick(mesh) || !(mesh.late || distance >= URGENT_BYTES)
 }
 
+/** Bytes per millisecond: 32 Mbit/s. */
+const FAST_PER_MS = 4_000
+
+/**
+ * Whether a media element has nothing to play for want of bytes. Where these come fast it is the machine that is slow, and
+ * the first bytes of a film are no picture yet.
+ * @param perMs bytes per millisecond that the origin brings; 0 while nothing is known
+ */
+export function runsDry({ media, slackMs, distance }: Need, perMs: number): boolean {
+  return media && slackMs === 0 && distance >= 2 * URGENT_BYTES && perMs < FAST_PER_MS
+}
+
+/** Whether a media element leaves even to peers what it needs first: the origin alone cannot feed it, and they are quick. */
+export function leavesAll(mesh: MeshView): boolean {
+  return mesh.isDry && areQuick(mesh)
+}
+
 /** Whether peers outrun any film, so that an element that was short when it last told will have enough in a moment. */
 function areQuick({ late, perMs = 0 }: MeshView): boolean {
   return !late && perMs >= QUICK_PER_MS
 }
 
-/** Bytes per millisecond. */
-const QUICK_PER_MS = 1_000
+/** What a script asks for beyond this is more likely a file to keep. */
+const MAX_SEGMENT_BYTES = 16 * MiB
 
 /**
  * Bytes of the segment that a script asks for on behalf of a player that has enough to play meanwhile; without end for any
@@ -117,8 +140,10 @@ export function segmentBytes({ media, begin, end, slackMs }: Omit<Demand, 'file'
   return isSegment ? end - begin : Number.POSITIVE_INFINITY
 }
 
-/** What a script asks for beyond this is more likely a file to keep. */
-const MAX_SEGMENT_BYTES = 16 * MiB
+/** A segment plays for seconds: a player that has it by then finds nothing lacking. */
+const SEGMENT_MS = 500
+
+const SLOW_SPEED = 0.4
 
 /**
  * Whether a download waits for peers: once they have shown to be not much slower than the origin. A segment does until they
@@ -128,11 +153,6 @@ export function isTrusted({ speed, perMs = 0 }: MeshView, segment: number): bool
   const untold = segment < Number.POSITIVE_INFINITY ? 1 : 0
   return (speed ?? untold) >= SLOW_SPEED || perMs * SEGMENT_MS >= segment
 }
-
-/** A segment plays for seconds: a player that has it by then finds nothing lacking. */
-const SEGMENT_MS = 500
-
-const SLOW_SPEED = 0.4
 
 /** Whether a reader waits for what no peer holds yet: one of them fetches it, or it fetches something else for them. */
 function inCrowd({ chunk, media, slackMs, waitedMs, busy, dice }: Need, mesh: MeshView): boolean {
@@ -199,15 +219,15 @@ export function helpsWhilePlaying(slackMs: number | undefined, mesh: MeshView): 
   return mesh.sinceJoinMs >= JOIN_PATIENCE_MS && slackMs !== undefined && !isUrgent(slackMs)
 }
 
+/** Alone, a download asks for this much time's worth, so that asking again and again costs a fast origin nothing. */
+const SPAN_MS = 500
+const MAX_SPAN_BYTES = 16 * MiB
+
 /** The most bytes that one origin request asks for. @param bytesPerMs how fast the origin was of late */
 export function originSpan(media: boolean, mesh: MeshView, bytesPerMs: number): number {
   if (!media && isCrowd(mesh, media)) return stretchBytes(bytesPerMs)
   return Math.min(MAX_SPAN_BYTES, Math.max(leastSpan(media, mesh), media ? 0 : bytesPerMs * SPAN_MS))
 }
-
-/** Alone, a download asks for this much time's worth, so that asking again and again costs a fast origin nothing. */
-const SPAN_MS = 500
-const MAX_SPAN_BYTES = 16 * MiB
 
 function leastSpan(media: boolean, mesh: MeshView): number {
   if ((mesh.status?.peers ?? 0) > 0) return BRIDGE_BYTES
@@ -223,23 +243,24 @@ export function stretchBytes(bytesPerMs: number): number {
   return Math.min(MAX_STRETCH_BYTES, Math.max(START_BYTES, bytesPerMs * SPAN_MS))
 }
 
-const MAX_STRETCH_BYTES = 4 * MiB
-
 /** How far ahead of a reader peers are asked. */
 export function lookahead(media: boolean): number {
   return media ? 8 * MiB : 32 * MiB
 }
+
+const MIN_FLIGHT_BYTES = 256 * KiB
+const MAX_FLIGHT_BYTES = 8 * MiB
 
 /** Bytes that are asked from peers at the same time: about a second's worth; little of those who have yet to bring any. */
 export function peerFlight(bytesPerMs = 0): number {
   return Math.min(MAX_FLIGHT_BYTES, Math.max(MIN_FLIGHT_BYTES, bytesPerMs * 1_000))
 }
 
-const MIN_FLIGHT_BYTES = 256 * KiB
-const MAX_FLIGHT_BYTES = 8 * MiB
-
 /** So long after a media element ran dry, it shares with its crowd as downloads do. */
 export const DRY_FOR_MS = 15_000
+
+const MAX_PEER_PATIENCE_MS = 1_000
+const MIN_PEER_PATIENCE_MS = 250
 
 /** How long a reader waits for a chunk that a peer is sending before the origin takes over. */
 export function peerPatience(slackMs: number | undefined): number {
@@ -248,9 +269,6 @@ export function peerPatience(slackMs: number | undefined): number {
     Math.max(MIN_PEER_PATIENCE_MS, (slackMs ?? MAX_PEER_PATIENCE_MS) - URGENT_SLACK_MS),
   )
 }
-
-const MAX_PEER_PATIENCE_MS = 1_000
-const MIN_PEER_PATIENCE_MS = 250
 
 /** So long after a reader has waited for peers in vain, nothing that is urgent is left to them. */
 export const LATE_FOR_MS = 2_000

@@ -23,16 +23,17 @@ import {
   isTrusted,
   isUrgent,
   LATE_FOR_MS,
+  leavesAll,
   lookahead,
   type MeshView,
   originSpan,
   peerFlight,
   peerPatience,
   peersHold,
+  runsDry,
   segmentBytes,
   stretchBytes,
   supplierFor,
-  URGENT_BYTES,
 } from './policy.ts'
 import type { ChunkSlot } from './slot.ts'
 import { pickStretch } from './stretch.ts'
@@ -98,7 +99,7 @@ export class Supply {
     if (slot && slot.state !== 'lost') return await this.#await(demand, chunk, slot)
     const supplier = this.#supplierFor(demand, chunk)
     // What an origin transfer comes to is not asked for twice.
-    if (supplier.kind === 'peers' && this.#free(chunk)) return this.#askPeers(demand.file, chunk)
+    if (supplier.kind === 'peers' && this.#free(chunk)) return this.#askPeers(demand.file, chunk, true)
     if (supplier.kind !== 'wait') return await this.#fromOrigin(demand, chunk)
     this.ahead(demand)
     await this.#context.mesh.change(supplier.ms)
@@ -145,7 +146,7 @@ export class Supply {
     const { file, media, position, end } = demand
     const view = this.#view()
     const trial = isTrusted(view, segmentBytes(demand)) ? 0 : stretchBytes(this.#perMs)
-    const start = media ? mediaPeersFrom(demand) : position + trial
+    const start = media && !leavesAll(view) ? mediaPeersFrom(demand) : position + trial
     const span = { start, end: Math.min(end, position + lookahead(media)) }
     if (span.start < span.end) this.#askPeersFor(chunksCovering(file, span), file, view)
     if (isCrowd(view, media)) this.#help(demand, view)
@@ -268,14 +269,15 @@ export class Supply {
     return (chunk) => this.#context.cache.isFree(chunk) && !coming.some((chunks) => holds(chunks, chunk))
   }
 
-  #askPeers(file: ManifestFile, chunk: ChunkIndex): void {
+  /** @param isUrgent a reader waits for it */
+  #askPeers(file: ManifestFile, chunk: ChunkIndex, isUrgent?: boolean): void {
     const { cache, mesh, extend } = this.#context
     const slot = cache.claim(file, chunk)
     const length = chunkLength(file, chunk)
     this.#peerBytes += length
     this.#peers.begin()
     this.#peersAskedAt = Date.now()
-    const fetching = mesh.fetchChunk(cache.swarm.infoHash, chunk).then(async (bytes) => {
+    const fetching = mesh.fetchChunk(cache.swarm.infoHash, chunk, isUrgent).then(async (bytes) => {
       if (slot.state !== 'filling') return
       if (bytes?.byteLength === length) {
         this.#peers.add(length)
@@ -392,8 +394,8 @@ export class Supply {
     const waitedMs = Date.now() - demand.readMs
     const slackMs = demand.slackMs()
     const segment = segmentBytes(demand)
-    if (media && slackMs === 0 && distance >= 2 * URGENT_BYTES) this.#dryAt = Date.now()
     const need = { chunk, media, distance, segment, slackMs, waitedMs, busy: this.#origin.isBusy, dice: Math.random() }
+    if (runsDry(need, this.#perMs)) this.#dryAt = Date.now()
     return supplierFor(need, this.#view())
   }
 

@@ -267,6 +267,8 @@ function named(response: Response, downloadName: string, path: string): Response
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers })
 }
 
+const MAX_CURSORS = 256
+
 /** Where media elements have come to, to tell a seek from going on. In memory alone: a wrong guess costs one window. */
 export class MediaCursors {
   readonly #cursors = new Map<string, { readonly begin: number; readonly end: number }>()
@@ -283,5 +285,3 @@ export class MediaCursors {
     this.#cursors.set(`${clientId} ${file.path}`, { begin, end })
   }
 }
-
-const MAX_CURSORS = 256

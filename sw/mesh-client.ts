@@ -6,7 +6,7 @@ import { DeadlineMissed } from '../protocol/errors.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 import { Bell } from '../supply/bell.ts'
-import type { Patience } from '../supply/patience.ts'
+import { type Patience, URGENCY } from '../supply/patience.ts'
 
 /** How long a call for a host is left open before it is made again. */
 const CALL_AGAIN_MS = 3_000
@@ -101,10 +101,11 @@ export class MeshClient {
     this.#members.get(infoHash)?.refusedAt.set(chunk, Date.now())
   }
 
-  /** Resolves with verified bytes, or undefined when peers do not bring the chunk in time. */
-  async fetchChunk(infoHash: InfoHash, chunk: ChunkIndex): Promise<ArrayBuffer | undefined> {
-    const deadlineMs = this.#patience.peerChunk
-    return await this.#call((host) => host.fetchChunk({ infoHash, chunk, deadlineMs }), deadlineMs + GRACE_MS)
+  async fetchChunk(infoHash: InfoHash, chunk: ChunkIndex, isUrgent?: boolean): Promise<ArrayBuffer | undefined> {
+    const { peerChunk } = this.#patience
+    const deadlineMs = peerChunk / (isUrgent ? URGENCY : 1)
+    // A host that is only busy may answer late: it is not gone yet.
+    return await this.#call((host) => host.fetchChunk({ infoHash, chunk, deadlineMs }), peerChunk + GRACE_MS)
   }
 
   /** Peers are not wanted for this chunk any more. */

@@ -71,6 +71,22 @@ test('a segment for a player that has enough comes from peers from its first byt
   assert.deepEqual(await playSegment(t, 10_000), { origin: 0, peers: 131_072 })
 })
 
+test('what a reader waits for is more urgent than what others may want later', async (t) => {
+  const bytes = madeUp(1 * MiB)
+  const site = await open(t, { files: { 'a.bin': { bytes, chunkSize: 64 * KiB, type: 'video/iso.segment' } } })
+  await joined(site)
+  site.accelerator.playbacks.report('page', 'blob:https://example.org/1', 10_000)
+  site.host.answer = never
+  for (const range of ['bytes=65536-', 'bytes=786432-']) {
+    const response = await site.respond('a.bin', { headers: { range } })
+    void response.arrayBuffer().catch(() => {}) // nobody brings them but the origin, in its time
+  }
+  const isFar = (chunk: number) => chunk === 786_432 / 65_536
+  while (!site.host.asked.some(isFar)) await new Promise((resolve) => setTimeout(resolve, 1))
+  const [near = 0] = site.host.deadlinesMs
+  assert.ok((site.host.deadlinesMs[site.host.asked.findIndex(isFar)] ?? near) < near, `${site.host.deadlinesMs}`)
+})
+
 test('a segment for a player that runs dry begins at the origin', async (t) => {
   assert.deepEqual(await playSegment(t, 500), { origin: 1, peers: 0 })
 })

@@ -7,7 +7,7 @@ import type { ChunkSpan } from '../../protocol/geometry.ts'
 import type { IceServer, SwarmManifest } from '../../protocol/manifest.ts'
 import type { ChunkIndex, InfoHash } from '../../protocol/units.ts'
 import { Bell } from '../../supply/bell.ts'
-import { PATIENCE } from '../../supply/patience.ts'
+import { PATIENCE, URGENCY } from '../../supply/patience.ts'
 import type { MeshPeers } from '../../supply/peers.ts'
 import { PeerPort, type PeerPortOptions } from '../peer-port.ts'
 import { chunksIn } from '../swarm-host.ts'
@@ -196,8 +196,9 @@ export class EdgeMesh implements MeshPeers {
     return member === undefined ? 0 : this.#port.clock.now() - member.joinedMs
   }
 
-  async fetchChunk(infoHash: InfoHash, chunk: ChunkIndex): Promise<ArrayBuffer | undefined> {
-    return (await this.#port.node.swarm(infoHash)?.fetch(chunk, PATIENCE.peerChunk))?.buffer
+  async fetchChunk(infoHash: InfoHash, chunk: ChunkIndex, isUrgent?: boolean): Promise<ArrayBuffer | undefined> {
+    const deadlineMs = PATIENCE.peerChunk / (isUrgent ? URGENCY : 1)
+    return (await this.#port.node.swarm(infoHash)?.fetch(chunk, deadlineMs))?.buffer
   }
 
   cancelChunk(infoHash: InfoHash, chunk: ChunkIndex): void {

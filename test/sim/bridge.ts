@@ -4,7 +4,7 @@ import { JOINING, type SwarmStatus } from '../../protocol/delivery.ts'
 import type { ChunkSpan } from '../../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../../protocol/units.ts'
 import { Bell } from '../../supply/bell.ts'
-import { PATIENCE } from '../../supply/patience.ts'
+import { PATIENCE, URGENCY } from '../../supply/patience.ts'
 import type { MeshPeers } from '../../supply/peers.ts'
 import { Page, type PageOptions } from './page.ts'
 import { pause } from './place.ts'
@@ -74,14 +74,15 @@ export class Bridge implements MeshPeers {
     this.#refusedAt.set(chunk, Date.now())
   }
 
-  async fetchChunk(_swarm: InfoHash, chunk: ChunkIndex): Promise<ArrayBuffer | undefined> {
+  async fetchChunk(_swarm: InfoHash, chunk: ChunkIndex, isUrgent?: boolean): Promise<ArrayBuffer | undefined> {
     if (!this.#hasHost) return undefined
     const { time } = this.#options.place
-    const deadlineMs = PATIENCE.peerChunk
+    const { peerChunk } = PATIENCE
+    const deadlineMs = peerChunk / (isUrgent ? URGENCY : 1)
     const fetching = pause(time, HOP_MS)
       .then(() => this.#page.fetchChunk(chunk, deadlineMs))
       .then((bytes) => pause(time, HOP_MS).then(() => bytes))
-    return await withDeadline(fetching, deadlineMs + GRACE_MS).catch(() => undefined)
+    return await withDeadline(fetching, peerChunk + GRACE_MS).catch(() => undefined)
   }
 
   cancelChunk(_swarm: InfoHash, chunk: ChunkIndex): void {

@@ -14,6 +14,8 @@ export const never = <T>(): Promise<T> => new Promise<T>(() => {})
 export class FakeHost implements MeshHost {
   readonly joined: SwarmTicket[] = []
   readonly asked: ChunkIndex[] = []
+  /** For how long each of them is wanted. */
+  readonly deadlinesMs: number[] = []
   readonly cancelled: ChunkIndex[] = []
   readonly announced: ChunkSpan[] = []
   readonly held: ChunkIndex[] = []
@@ -60,8 +62,9 @@ export class FakeHost implements MeshHost {
     this.left.push(infoHash)
   }
 
-  async fetchChunk({ chunk }: ChunkRequest): Promise<ArrayBuffer | undefined> {
+  async fetchChunk({ chunk, deadlineMs }: ChunkRequest): Promise<ArrayBuffer | undefined> {
     this.asked.push(chunk)
+    this.deadlinesMs.push(deadlineMs)
     const cancelled = new Promise<undefined>((resolve) => this.#cancels.set(chunk, () => resolve(undefined)))
     const bytes = await Promise.race([this.answer(chunk), cancelled])
     if (!bytes) return undefined
