@@ -35,6 +35,11 @@ export class UploadQueue {
     if (this.#wants(chunk)) this.#loaded.set(chunk, bytes)
   }
 
+  /** Lets go of all chunks but these. */
+  keep(chunks: ReadonlySet<ChunkIndex>): void {
+    for (const chunk of this.#loaded.keys()) if (!chunks.has(chunk)) this.#loaded.delete(chunk)
+  }
+
   isLoaded(chunk: ChunkIndex): boolean {
     return this.#loaded.has(chunk)
   }

@@ -3,6 +3,7 @@ import { KiB } from '../protocol/units.ts'
 import type { Peer } from './peer.ts'
 import type { SwarmEffect } from './swarm-io.ts'
 import type { UploadShare } from './upload-budget.ts'
+import type { UploadQueue } from './upload-queue.ts'
 
 /** Bytes handed to a link at most: enough to keep it busy, little enough that a cancel still saves something. */
 const HIGH_WATER = 256 * KiB
@@ -74,20 +75,28 @@ export class Uploader {
   /** What follows the head's chunk is at least on its way into the store's cache: the link would run dry meanwhile. */
   #load({ session: { uploads }, reading }: Peer, chunk: ChunkIndex, bytes: Uint8Array): void {
     uploads.load(chunk, bytes)
+    // Who cancels what it has asked for first would have all of it kept.
+    uploads.keep(new Set(this.#next(uploads)))
     const [head, next] = uploads.chunks()
     if (chunk === head && next !== undefined && !uploads.isLoaded(next) && !reading.has(next)) this.#fetch(next)
   }
 
-  /** Has the chunks read that a peer gets next: one at least, more where they are small. */
   #read({ session: { uploads }, reading }: Peer): void {
+    for (const chunk of this.#next(uploads)) {
+      if (reading.has(chunk) || uploads.isLoaded(chunk)) continue
+      reading.add(chunk)
+      this.#fetch(chunk)
+    }
+  }
+
+  /** The chunks that are kept ready: one at least, more where they are small. */
+  *#next(uploads: UploadQueue): Generator<ChunkIndex, void, undefined> {
     let room = READ_AHEAD
     for (const chunk of uploads.chunks()) {
       const isNext = chunk === uploads.head?.chunk
       room -= this.#options.lengthOf(chunk)
       if (room < 0 && !isNext) return
-      if (reading.has(chunk) || uploads.isLoaded(chunk)) continue
-      reading.add(chunk)
-      this.#fetch(chunk)
+      yield chunk
     }
   }
 
