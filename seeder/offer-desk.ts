@@ -26,6 +26,8 @@ export interface OfferDeskOptions {
 const MAX_CONNECTING = 32
 /** From the exchange of descriptions until the connection must be open. */
 const CONNECT_MS = 20_000
+/** Where others want to connect, too, one that is not open after this long gives way: it may be nobody's. */
+const SLOW_MS = 3_000
 /** A tracker deals offers out at random, each to another peer: a small swarm gets one for each, a crowd only some. */
 const SMALL_SWARM = 8
 const CROWD_OFFERS = 3
@@ -56,7 +58,8 @@ export class OfferDesk {
   readonly #pending = new Map<OfferId, PendingOffer>()
   /** `infoHash/peerId/direction` of whom a connection is being made with. */
   readonly #connecting = new Set<string>()
-  readonly #negotiations = new Set<Negotiation>()
+  /** Being opened, and since when. The oldest first. */
+  readonly #negotiations = new Map<Negotiation, number>()
   /** Offers that are being made. */
   #making = 0
   #isClosed = false
@@ -122,7 +125,7 @@ export class OfferDesk {
       offer.abandon()
     }
     this.#pending.clear()
-    for (const negotiation of this.#negotiations) negotiation.abandon()
+    for (const negotiation of this.#negotiations.keys()) negotiation.abandon()
   }
 
   /** Whether no connection can be made now. */
@@ -154,7 +157,8 @@ export class OfferDesk {
   /** @returns whether a connection was tried */
   async #meet({ infoHash, from, direction }: Meeting, negotiate: () => Promise<Negotiation>): Promise<boolean> {
     const key = `${infoHash}/${from}/${direction}`
-    if (this.#isBusy || this.#connecting.has(key)) return false
+    if (this.#isClosed || this.#connecting.has(key)) return false
+    if (this.#isBusy && !this.#abandonSlowest()) return false
     // Whoever comes now wants something, and of those who are there some have it all.
     if (this.isFull && !this.#options.pacer.makeRoom()) return false
     this.#connecting.add(key)
@@ -170,9 +174,20 @@ export class OfferDesk {
     return true
   }
 
+  /** @returns whether one was slow enough */
+  #abandonSlowest(): boolean {
+    for (const [negotiation, sinceMs] of this.#negotiations) {
+      if (this.#options.clock.now() - sinceMs < SLOW_MS) return false
+      this.#negotiations.delete(negotiation)
+      negotiation.abandon()
+      return true
+    }
+    return false
+  }
+
   async #connect(negotiation: Negotiation, driver: SwarmDriver, from: PeerId): Promise<void> {
     const { clock, pacer, log } = this.#options
-    this.#negotiations.add(negotiation)
+    this.#negotiations.set(negotiation, clock.now())
     const cancelDeadline = clock.after(CONNECT_MS, () => negotiation.abandon())
     try {
       if (this.#isClosed) negotiation.abandon()
