@@ -27,7 +27,7 @@ export interface Demand {
 }
 
 /** A transfer runs at most this far ahead of its reader, so that a paused reader pauses the origin. */
-const AHEAD_BYTES = 4 * MiB
+export const AHEAD_BYTES = 4 * MiB
 
 /** What a reader comes to within this much is worth keeping in memory where it cannot be stored. */
 const SOON_BYTES = 32 * MiB
@@ -81,10 +81,10 @@ export class Demands {
     })
   }
 
-  /** Whether a reader is about to come to `chunk`. */
-  comeTo(chunk: ChunkIndex): boolean {
+  /** Whether a reader is about to come to `chunk`, after so many bytes at most. */
+  comeTo(chunk: ChunkIndex, within = SOON_BYTES): boolean {
     return [...this.#open].some(({ file, position, end }) => {
-      const { first, after } = chunksCovering(file, { start: position, end: Math.min(end, position + SOON_BYTES) })
+      const { first, after } = chunksCovering(file, { start: position, end: Math.min(end, position + within) })
       return first <= chunk && chunk < after
     })
   }

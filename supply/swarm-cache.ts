@@ -52,8 +52,8 @@ export class SwarmCache {
   readonly #sources: Uint8Array
   /** Chunks that came in and that no reader has had yet: the first to read them gains nothing by the cache. */
   readonly #fresh = new Set<ChunkIndex>()
-  /** Chunks that will not be stored: they stay until the readers that wait for them have passed. */
-  readonly #unstored = new Set<ChunkIndex>()
+  /** Chunks that stay, stored or not, until the readers that are about to come to them have passed. */
+  readonly #awaited = new Set<ChunkIndex>()
 
   private constructor({ swarm, store, verifier, patience, ...events }: CacheOptions, index: RunIndex) {
     this.swarm = swarm
@@ -114,9 +114,10 @@ export class SwarmCache {
   /** Goes on with what an earlier origin transfer left behind; bytes of another version are forgotten instead. */
   resume(chunk: ChunkIndex, version: Version): ChunkSlot | undefined {
     const slot = this.#slots.get(chunk)
-    if (slot?.version === version) slot.resume()
+    const goesOn = slot?.version === version
+    if (goesOn) slot.resume()
     else if (slot) this.release(chunk, slot)
-    return slot?.version === version ? slot : undefined
+    return goesOn ? slot : undefined
   }
 
   /** Bytes of a free chunk that an earlier origin transfer brought before it broke, and that another one can continue. */
@@ -127,7 +128,7 @@ export class SwarmCache {
 
   /** Checks a slot that is full, and makes it whole or lost. @throws when its hash cannot be had */
   async settle(file: ManifestFile, chunk: ChunkIndex, slot: ChunkSlot): Promise<boolean> {
-    if (this.#checkingBytes > MAX_CHECKING_BYTES) throw new IntegrityError('too much to verify')
+    if (this.#checkingBytes > MAX_CHECKING_BYTES) throw new IntegrityError('too much')
     this.#checkingBytes += slot.length
     const good = await this.#verify(file, chunk, slot.bytes).finally(() => {
       this.#checkingBytes -= slot.length
@@ -148,21 +149,22 @@ export class SwarmCache {
     // In a task of its own: the bytes go to their readers before anything is done with them here.
     await new Promise((resolve) => setTimeout(resolve))
     const verifier = this.#verifier()
-    verifier.then(
-      () => {
-        this.unverifiable = false
-      },
-      () => {
-        this.unverifiable = true
-      },
+    this.unverifiable = await verifier.then(
+      () => false,
+      () => true,
     )
     return await (await verifier)(file, chunk, bytes)
   }
 
-  /** The chunks rest in the store now. */
-  stored(chunks: ChunkSpan): void {
+  /** The chunks rest in the store now. @param isAwaited whether a reader is so near that reading it back is a waste */
+  stored(chunks: ChunkSpan, isAwaited: (chunk: ChunkIndex) => boolean): void {
     this.#index.add(chunks)
-    for (let chunk: number = chunks.first; chunk < chunks.after; chunk++) this.#slots.delete(chunk as ChunkIndex)
+    for (let chunk: number = chunks.first; chunk < chunks.after; chunk++) this.#awaited.add(chunk as ChunkIndex)
+    for (const chunk of this.#awaited) {
+      if (!this.isStored(chunk) || isAwaited(chunk)) continue
+      this.#awaited.delete(chunk)
+      this.#slots.delete(chunk)
+    }
   }
 
   /** Forgets a slot, whatever its state: readers that hold it read on, others find the chunk free. */
@@ -175,7 +177,7 @@ export class SwarmCache {
   async readRuns(chunks: ChunkSpan): Promise<readonly StoredRun<RunData>[]> {
     const runs = await this.#fromStore(this.#store.readRuns(this.swarm.infoHash, chunks))
     let at: number = chunks.first
-    for (const run of runs) if (run.chunks.first <= at) at = Math.max(at, run.chunks.after)
+    for (const run of runs) if (run.chunks.first <= at) at = run.chunks.after
     if (at >= chunks.after) return runs
     this.forgetStored(chunks)
     return []
@@ -207,19 +209,21 @@ export class SwarmCache {
 
   /** The store has no room for a chunk. @param wanted whether a reader is about to come for it */
   keepUnstored(chunk: ChunkIndex, wanted: boolean): void {
-    if (wanted) this.#unstored.add(chunk)
-    else this.#dropUnstored(chunk)
+    if (wanted) this.#awaited.add(chunk)
+    else this.#slots.delete(chunk)
   }
 
-  /** A reader has left: the oldest broken transfers go and, with the last reader, chunks that were kept for readers alone. */
+  /** A reader has left: the oldest broken transfers go and, with the last reader, chunks that were kept for readers. */
   tidy(isRead: boolean): void {
-    if (!isRead) for (const chunk of [...this.#unstored]) this.#dropUnstored(chunk)
-    const lost = [...this.#slots].filter(([, slot]) => slot.state === 'lost')
-    let bytes = lost.reduce((sum, [, slot]) => sum + slot.length, 0)
-    for (const [chunk, slot] of lost) {
-      if (bytes <= MAX_LOST_BYTES) return
-      bytes -= slot.length
-      this.release(chunk, slot)
+    if (!isRead) {
+      for (const chunk of this.#awaited) this.#slots.delete(chunk)
+      this.#awaited.clear()
+    }
+    let bytes = 0
+    for (const [chunk, slot] of [...this.#slots].reverse()) {
+      if (slot.state !== 'lost') continue
+      bytes += slot.length
+      if (bytes > MAX_LOST_BYTES) this.release(chunk, slot)
     }
   }
 
@@ -227,13 +231,8 @@ export class SwarmCache {
   delivered(chunk: ChunkIndex, bytes: number, end: boolean): number {
     const saved = this.#fresh.has(chunk) || !this.isHeld(chunk) ? 0 : bytes
     if (end) this.#fresh.delete(chunk)
-    if (end && this.#unstored.has(chunk)) this.#dropUnstored(chunk)
+    if (end && this.#awaited.delete(chunk)) this.#slots.delete(chunk)
     return saved
-  }
-
-  #dropUnstored(chunk: ChunkIndex): void {
-    this.#unstored.delete(chunk)
-    this.#slots.delete(chunk)
   }
 
   chunksOf(file: ManifestFile): FileChunks {

@@ -5,6 +5,7 @@ import type { InfoHash } from '../protocol/units.ts'
 import type { RunStore, ValueStore } from '../store/chunk-store.ts'
 import { openIndexedDb } from '../store/indexeddb.ts'
 import { openNoStore } from '../store/none.ts'
+import { AHEAD_BYTES } from '../supply/demand.ts'
 import { hashesKey, SwarmHashes } from '../supply/hashes.ts'
 import { PATIENCE, type Patience } from '../supply/patience.ts'
 import { ChunkSink } from '../supply/sink.ts'
@@ -81,7 +82,8 @@ export class Accelerator {
     this.#sink = new ChunkSink(stores.chunks, {
       stored: (swarm, chunks) => {
         this.#stored.add(swarm)
-        this.#open.get(swarm)?.cache.stored(chunks)
+        const session = this.#open.get(swarm)
+        session?.cache.stored(chunks, (chunk) => session.supply.demands.comeTo(chunk, AHEAD_BYTES))
         this.mesh.stored(swarm, chunks)
       },
       shed: (swarm, chunk) => {

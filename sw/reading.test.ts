@@ -70,6 +70,21 @@ test('a reader that pauses pauses the origin', async (t) => {
   await body?.cancel()
 })
 
+test('what is stored before its reader has had it is not read back, and goes once the reader has passed', async (t) => {
+  const bytes = madeUp(3 * MiB)
+  const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes, chunkSize: 256 * KiB } } })
+  const [caches, readBack] = [opened(t), t.mock.method(SwarmCache.prototype, 'readRuns')]
+  const body = (await site.respond('a.bin')).body?.getReader()
+  let got = (await body?.read())?.value?.length ?? 0
+  const [cache] = caches
+  assert.ok(cache)
+  while (!cache.isStored(11 as ChunkIndex)) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let next = await body?.read(); next?.value; next = await body?.read()) got += next.value.length
+  assert.equal(got, bytes.length)
+  assert.equal(readBack.mock.callCount(), 0)
+  assert.deepEqual(cache.slots({ first: 0 as ChunkIndex, after: 12 as ChunkIndex }), [])
+})
+
 test('a reader that leaves ends its request, and nobody asks for it again', async (t) => {
   const site = await WorkerSite.open(t, { files: { 'a.bin': { bytes: madeUp(8 * MiB) } } })
   site.origin.fault = ({ path }) => (path === 'a.bin' ? { stallAfter: 100 * KiB } : undefined)

@@ -68,7 +68,7 @@ export class Library {
     this.#sink = new ChunkSink(this.#store, {
       stored: (infoHash, chunks) => {
         this.#lastFailure = ''
-        this.#open.get(infoHash)?.cache.stored(chunks)
+        this.#open.get(infoHash)?.cache.stored(chunks, () => false)
         options.log('debug', 'stored', { swarm: infoHash, first: chunks.first, after: chunks.after })
         options.onStored(infoHash, chunks)
       },

@@ -1,5 +1,6 @@
 import { chunksOfFile } from '../../protocol/geometry.ts'
 import { openMemoryValues } from '../../store/memory.ts'
+import { AHEAD_BYTES } from '../../supply/demand.ts'
 import { SwarmHashes } from '../../supply/hashes.ts'
 import type { FileHead } from '../../supply/head.ts'
 import { PATIENCE } from '../../supply/patience.ts'
@@ -70,7 +71,7 @@ export class Worker implements Source {
     })
     this.sink = new ChunkSink(options.store, {
       stored: (_swarm, chunks) => {
-        cache.stored(chunks)
+        cache.stored(chunks, (chunk) => this.supply.demands.comeTo(chunk, AHEAD_BYTES))
         this.bridge.stored(chunks)
       },
       shed: (_swarm, chunk) => cache.keepUnstored(chunk, this.supply.demands.comeTo(chunk)),
