@@ -291,6 +291,7 @@ export class Swarm {
       if (reason !== undefined) this.#end(peer, reason, nowMs)
       else {
         keepAlive(peer, nowMs)
+        peer.session.uploads.rest()
         this.#dirty.add(peer) // what could wait
       }
     }

@@ -9,6 +9,8 @@ export class UploadQueue {
   readonly #spans: BlockSpan[] = []
   /** Chunks that are asked for. */
   readonly #loaded = new Map<ChunkIndex, Uint8Array>()
+  /** Nothing was asked for when it last rested, nor since. */
+  #isResting = false
 
   get head(): BlockSpan | undefined {
     return this.#spans[0]
@@ -18,6 +20,7 @@ export class UploadQueue {
   add(span: BlockSpan): boolean {
     if (this.#spans.length >= UPLOAD_QUEUE || this.#spans.some((other) => sameSpan(other, span))) return false
     this.#spans.push(span)
+    this.#isResting = false
     return true
   }
 
@@ -66,10 +69,19 @@ export class UploadQueue {
     return padded
   }
 
-  /** Requests come chunk after chunk: what is left behind is hardly needed again. */
+  /**
+   * Requests come chunk after chunk: what is left behind is hardly needed again. Who has asked for nothing more goes on in
+   * a moment: a chunk that was dropped meanwhile would be read and hashed anew for a few blocks.
+   */
   shift(): void {
     const gone = this.#spans.shift()
-    if (gone !== undefined && this.head?.chunk !== gone.chunk) this.#loaded.delete(gone.chunk)
+    if (gone !== undefined && this.head !== undefined && this.head.chunk !== gone.chunk) this.#loaded.delete(gone.chunk)
+  }
+
+  /** To be called now and then: for a peer that has asked for nothing since the last time, nothing is kept. */
+  rest(): void {
+    if (this.#isResting) this.#loaded.clear()
+    this.#isResting = this.head === undefined
   }
 
   /** Removes the requests for one chunk, or all. @returns them */

@@ -53,3 +53,20 @@ test('who reads nothing, and cancels what it asked for first, has few chunks kep
   )
   assert.ok(kept.length <= 2, `${kept.length} chunks of 16 MiB`)
 })
+
+test('a chunk is read once for who asks block by block, and goes when nothing more is asked for', () => {
+  const { uploader, peer, reads } = uploaderWithPeer()
+  const { uploads } = peer.session
+  const chunk = 3 as ChunkIndex
+  for (let block = 0; block < 10; block++) {
+    uploads.add({ chunk, offset: block * 16 * KiB, length: 16 * KiB })
+    uploader.pump(peer, 0)
+    if (block === 0) uploader.chunkRead(chunk, new Uint8Array(CHUNK), 0)
+    assert.equal(uploads.head, undefined, 'sent at once')
+    uploads.rest()
+  }
+  assert.deepEqual(reads, [chunk])
+  assert.ok(uploads.isLoaded(chunk))
+  uploads.rest()
+  assert.ok(!uploads.isLoaded(chunk))
+})
