@@ -147,6 +147,13 @@ const LEFT_OUT = [
     applies: (node) => ts.isPropertyAssignment(node) && node.getText() === 'stack: value.stack',
     part: ({ pos, end }) => ({ pos: pos - ','.length, end }),
   },
+  // No code of ours opens an index or a cursor.
+  {
+    applies: (node) => /^IDB(Index|Cursor)$/.test(node.text) && node.parent.elements?.at(-1)?.text === 'IDBTransaction',
+    part: ({ pos, end }) => ({ pos, end: end + ','.length }),
+  },
+  // What the worker writes, its sink has put together as runs.
+  { applies: (node) => ts.isCallExpression(node) && node.expression.text === 'checkRun', by: '0' },
   // No code of ours sets a property of what comlink and idb wrap, nor moves a cursor of idb's.
   {
     applies: (node) => ts.isMethodDeclaration(node) && /^(set|has|construct)$/.test(node.name.text) && isTrap(node),
