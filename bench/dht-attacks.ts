@@ -23,6 +23,7 @@ const ATTACKS = [
   'drizzle',
   'sybils',
   'sybils with tokens',
+  'sybils that accomplices name',
 ]
 
 const { json, numbers, words } = readArguments({ nodes: [300], minutes: [5], seed: [1] })

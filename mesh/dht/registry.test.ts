@@ -67,6 +67,22 @@ function announce(lone: LoneNode, link: LinkId, number: number, news = record(nu
   return add(lone, link, { token: askToken(lone, link, number), publicKey: news.publicKey, news })
 }
 
+test('providers that two links name are among the first, those that one names only by chance', () => {
+  const { lone, link } = home()
+  const all = numbers.slice(0, 10).map((number) => number + 100)
+  for (const number of all) announce(lone, link, number)
+  const [named = 0, claimed = 0] = all
+  const idOf = (number: number) => nodeIdOf(new Keys(number).publicKey, sha256)
+  const say = (at: LinkId, ids: readonly Id[]) => lone.say(at, { method: 'links', ids, population: 20 })
+  say(link, [idOf(named), idOf(claimed)])
+  say(lone.link(200), [idOf(named)])
+  const idsIn = (answer: readonly ProviderRecord[]) => answer.map(({ publicKey }) => nodeIdOf(publicKey, sha256))
+  const firsts = Array.from({ length: 20 }, () => idsIn(providers(lone, link)).slice(0, 3))
+  const often = (id: Id) => firsts.filter((first) => first.includes(id)).length
+  assert.equal(often(idOf(named)), 20)
+  assert.ok(often(idOf(claimed)) < 20)
+})
+
 test('a record that was left with a token is found', () => {
   const { lone, link } = home()
   assert.deepEqual(providers(lone, link), [])

@@ -32,6 +32,8 @@ const FRESH_S = 20 * 60
 const RESPREAD_MS = 40_000
 /** Checks of records of others under way; more are passed over. */
 const MAX_VERIFYING = 64
+/** Links that have to name a provider before we take it that there is such a node: one alone may have made it up. */
+const WITNESSES = 2
 /** How much farther than we think right others may ask us to spread records, in bits. */
 const REACH_SLACK = 1
 
@@ -96,9 +98,10 @@ export class Registry {
       .map((held) => ({ held, lot: this.#core.random() + (held.record.expires >= freshS ? 0 : 1) }))
       .sort((a, b) => a.lot - b.lot)
     const all = drawn.map(({ held }) => held)
+    const vouched = this.#table.vouchedBy(WITNESSES)
     return inTurn(
       inTurn(all, ({ from }) => from),
-      ({ place }) => place,
+      ({ place, provider }) => (vouched.has(provider) ? 'vouched' : place),
     )
   }
 

@@ -82,6 +82,21 @@ test('a search goes on when what it found is useless, by links that it has not u
   assert.equal(lone.asked('find_providers').length, 4)
 })
 
+test('when nothing but made-up providers was found a search begins anew, on other ways, and ends some time', () => {
+  const lone = searching()
+  let way = 0
+  for (; lone.asked('find_providers').length > way; way++) {
+    const provider = 50 + way
+    answer(lone, way, [record(provider)])
+    lone.node.handle({ kind: 'useless', search: 5, provider: idOfNumber(provider) })
+    assert.ok(way < 100, 'it never ends')
+  }
+  assert.equal(way, 4 * 6)
+  const { query } = lone.asked('find_providers')[6] ?? {}
+  assert.notEqual(query?.route.target, regionKey(INFO_HASH, 1, sha256))
+  assert.equal(new Set(lone.asked('find_providers').map(({ query: { route } }) => route.search)).size, 4)
+})
+
 test('a search ends when all links have been asked in vain', () => {
   const lone = searching()
   for (let way = 0; way < 6; way++) answer(lone, way, [])

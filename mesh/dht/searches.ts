@@ -11,8 +11,10 @@ const WIDTH = 2
 const MOST = 12
 const HOPS = 16
 const HEDGE_MS = 350
+/** When all that were found are of no use we begin anew, so often in all, on more ways at once: answers are drawn at random. */
+const ROUNDS = 4
 /** Providers told of in one search, and of one answer: no way uses up what is left for the others. */
-const MAX_FOUND = 64
+const MAX_FOUND = 192
 const MAX_OF_ANSWER = 5
 /** Searches that can be gone on with; older ones are forgotten. */
 const MAX_SEARCHES = 64
@@ -25,12 +27,13 @@ export interface Sought {
   readonly avoid: readonly Id[]
 }
 
-interface Search {
+interface Search extends Omit<Sought, 'avoid'> {
   readonly number: number
   readonly ignored: Set<Id>
   /** Whom we told of, and the link that the record came by. */
   readonly told: Map<Id, LinkId | undefined>
   errand: Errand | undefined
+  rounds: number
 }
 
 /** Finds providers for ourselves. */
@@ -54,16 +57,25 @@ export class Searches {
     if (this.#searches.size >= MAX_SEARCHES && oldest !== undefined) this.stop(oldest)
     const search: Search = {
       number,
+      key,
+      chunk,
       ignored: new Set([this.#core.id, ...avoid]),
       told: new Map(),
       errand: undefined,
+      rounds: 0,
     }
     this.#searches.set(number, search)
     this.#tell(search, this.#registry.answer(key, chunk), { hops: 0 })
+    this.#seek(search)
+  }
+
+  #seek(search: Search): void {
+    const { key, chunk } = search
+    const isFirst = search.rounds++ === 0
     search.errand = this.#paths.start({
       // Who has made ids that lie next to the key has them nowhere else.
-      aim: (way) => (way >= WIDTH && way % 2 === 0 ? this.#registry.pointNear(key) : key),
-      width: WIDTH,
+      aim: (way) => (way % 2 === 0 && (way >= WIDTH || !isFirst) ? this.#registry.pointNear(key) : key),
+      width: isFirst ? WIDTH : 2 * WIDTH,
       most: MOST,
       hops: HOPS,
       hedgeMs: HEDGE_MS,
@@ -71,8 +83,15 @@ export class Searches {
       onReply: ({ providers, hops }, judge, via) => {
         this.#verifyAll(key, providers ?? [], (good) => judge(this.#tell(search, good, { hops, via })))
       },
-      onEnd: () => this.#core.emit({ kind: 'searched', search: number }),
+      onEnd: () => this.#onEnd(search),
     })
+  }
+
+  #onEnd(search: Search): void {
+    const { number, told, ignored, rounds } = search
+    const isInVain = told.size > 0 && [...told.keys()].every((id) => ignored.has(id))
+    if (isInVain && rounds < ROUNDS && this.#searches.get(number) === search) this.#seek(search)
+    else this.#core.emit({ kind: 'searched', search: number })
   }
 
   /** The search goes on without this provider, to another `searched`; who told us of it is trusted a little less. */

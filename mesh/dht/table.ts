@@ -110,6 +110,15 @@ export class RoutingTable {
     return last === undefined || points.some((point) => comparePoints(this.#own, point, last) <= 0)
   }
 
+  /** Nodes that we are linked with, or that so many of those say they are linked with. */
+  vouchedBy(witnesses: number): Set<Id> {
+    const counts = new Map<Id, number>()
+    for (const { neighbours } of this.#byLink.values())
+      for (const { id } of neighbours) counts.set(id, (counts.get(id) ?? 0) + 1)
+    const named = [...counts].flatMap(([id, count]) => (count >= witnesses ? [id] : []))
+    return new Set([...this.#byId.keys(), ...named])
+  }
+
   /** The closest nodes to ourselves that are known, SAMPLE at most. */
   get around(): readonly Point[] {
     this.#around ??= this.#closest(this.#own, SAMPLE)

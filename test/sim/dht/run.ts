@@ -58,7 +58,7 @@ const END_MS = 11_000
 /** Honest nodes that are there before any hostile one. */
 const FOUNDERS = 10
 /** Attacks on one key: everybody searches for it. */
-const ON_ONE_KEY: ReadonlySet<Hostility['kind']> = new Set(['eclipse', 'sybil', 'announce', 'forge'])
+const ON_ONE_KEY: ReadonlySet<Hostility['kind']> = new Set(['eclipse', 'sybil', 'announce', 'cast', 'forge'])
 const MINUTE_MS = 60_000
 
 /** One network, from its first node to its last measurement. */

@@ -50,6 +50,7 @@ export interface Hostility {
     | 'flood'
     | 'sybil'
     | 'announce'
+    | 'cast'
     | 'impersonate'
     | 'garble'
   /** Bits of the victim's key that the ids of hostile nodes were made to share, by trying. */

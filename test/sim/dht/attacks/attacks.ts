@@ -2,7 +2,7 @@ import type { HostileNode, HostileOptions } from '../hostile-node.ts'
 import type { Random } from '../random.ts'
 import type { Hostility } from '../scenario.ts'
 import type { World } from '../sim-node.ts'
-import { Flooder, Sybil, SybilAnnouncer } from './flooders.ts'
+import { CastingSybil, Flooder, Sybil, SybilAnnouncer } from './flooders.ts'
 import { Discourager, Eclipser, Forger, Poisoner, SilentNode } from './liars.ts'
 import { Garbler, Impostor } from './vandals.ts'
 
@@ -18,6 +18,7 @@ export const ATTACKERS: Readonly<Record<Exclude<Hostility['kind'], 'none'>, Atta
   flood: Flooder,
   sybil: Sybil,
   announce: SybilAnnouncer,
+  cast: CastingSybil,
   impersonate: Impostor,
   garble: Garbler,
 }

@@ -1,3 +1,4 @@
+import { decodeDhtMessage } from '../../../../mesh/dht/decode.ts'
 import { ID_BITS, type Id, nodeIdOf } from '../../../../mesh/dht/id.ts'
 import type { DhtMessage, Query, SearchId, Tx } from '../../../../mesh/dht/messages.ts'
 import { toHex } from '../../../../protocol/hex.ts'
@@ -70,8 +71,12 @@ export class SybilAnnouncer extends HostileNode {
     this.say(link, { method: 'add_provider', route, key: this.victim, token, reach: 0, publicKey, news })
   }
 
+  protected madeUp(): Uint8Array {
+    return this.random.bytes(32)
+  }
+
   #ask(link: SimLink): void {
-    const publicKey = this.random.bytes(32)
+    const publicKey = this.madeUp()
     const tx = toHex(this.random.bytes(4)) as Tx
     this.#asked.set(tx, publicKey)
     const announcer = { provider: nodeIdOf(publicKey, sha256), reach: 0, bits: new Uint8Array(8).fill(0xff) }
@@ -80,5 +85,25 @@ export class SybilAnnouncer extends HostileNode {
 
   #routeTo(target: Id) {
     return { target, search: toHex(this.random.bytes(8)) as SearchId, hops: 16, careful: false }
+  }
+}
+
+const NAMED = 16
+const CAST = Array.from({ length: 64 }, (_, number) => sha256(Uint8Array.of(number)))
+
+/** Likewise, the same ones as its accomplices; and says that it is linked with them. */
+export class CastingSybil extends SybilAnnouncer {
+  protected override madeUp(): Uint8Array {
+    return this.random.pick(CAST)
+  }
+
+  protected override send(link: SimLink, bytes: Uint8Array<ArrayBuffer>): void {
+    const message = decodeDhtMessage(bytes)
+    if (message.kind !== 'query' || message.query.method !== 'links') super.send(link, bytes)
+    else {
+      const cast = Array.from({ length: NAMED }, () => nodeIdOf(this.madeUp(), sha256))
+      const ids = [...new Set([...message.query.ids.slice(-NAMED), ...cast])]
+      this.say(link, { ...message.query, ids })
+    }
   }
 }
