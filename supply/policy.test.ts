@@ -123,11 +123,14 @@ test('there is a crowd as soon as somebody is known of, and for good when somebo
 })
 
 test('alone, a download asks for half a second of a fast origin; in a crowd for less, so that little comes twice', () => {
-  assert.equal(originSpan(false, ALONE, 100_000), 16 * MiB)
-  assert.equal(originSpan(false, view(swarm({ peers: 0 })), 1_000), 4 * MiB)
-  assert.equal(originSpan(false, CROWD, 100), 128 * KiB)
-  assert.equal(originSpan(false, CROWD, 1_000), 500_000)
-  assert.equal(originSpan(false, CROWD, 1e9), 4 * MiB)
+  assert.equal(originSpan(false, ALONE, 100_000, 0), 16 * MiB)
+  assert.equal(originSpan(false, view(swarm({ peers: 0 })), 1_000, 0), 4 * MiB)
+  assert.equal(originSpan(false, CROWD, 100, 0), 128 * KiB)
+  assert.equal(originSpan(false, CROWD, 1_000, 0), 500_000)
+  assert.equal(originSpan(false, CROWD, 1e9, 0), 4 * MiB)
+  const joining = view(swarm({ peers: 0 }), { sinceJoinMs: 100 })
+  assert.equal(originSpan(true, joining, 1e9, 0), 1 * MiB)
+  assert.equal(originSpan(true, joining, 1e9, 1 * MiB), 512 * KiB, 'peers may be here at any moment')
 })
 
 test('about a second is asked of peers, and never without bounds', () => {

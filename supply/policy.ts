@@ -223,15 +223,20 @@ export function helpsWhilePlaying(slackMs: number | undefined, mesh: MeshView): 
 const SPAN_MS = 500
 const MAX_SPAN_BYTES = 16 * MiB
 
-/** The most bytes that one origin request asks for. @param bytesPerMs how fast the origin was of late */
-export function originSpan(media: boolean, mesh: MeshView, bytesPerMs: number): number {
+/**
+ * The most bytes that one origin request asks for.
+ * @param bytesPerMs how fast the origin was of late
+ * @param distance as in `Need`
+ */
+export function originSpan(media: boolean, mesh: MeshView, bytesPerMs: number, distance: number): number {
   if (!media && isCrowd(mesh, media)) return stretchBytes(bytesPerMs)
-  return Math.min(MAX_SPAN_BYTES, Math.max(leastSpan(media, mesh), media ? 0 : bytesPerMs * SPAN_MS))
+  return Math.min(MAX_SPAN_BYTES, Math.max(leastSpan(media, mesh, distance), media ? 0 : bytesPerMs * SPAN_MS))
 }
 
-function leastSpan(media: boolean, mesh: MeshView): number {
+function leastSpan(media: boolean, mesh: MeshView, distance: number): number {
   if ((mesh.status?.peers ?? 0) > 0) return BRIDGE_BYTES
-  if (isJoining(mesh)) return media ? URGENT_BYTES : 2 * MiB
+  // Once the first frames are here, peers may be at any moment.
+  if (isJoining(mesh)) return media ? (distance > 0 ? BRIDGE_BYTES : URGENT_BYTES) : 2 * MiB
   return media || mesh.status?.phase === 'up' ? 4 * MiB : 16 * MiB
 }
 
@@ -260,7 +265,7 @@ export function peerFlight(bytesPerMs = 0): number {
 export const DRY_FOR_MS = 15_000
 
 const MAX_PEER_PATIENCE_MS = 1_000
-const MIN_PEER_PATIENCE_MS = 250
+export const MIN_PEER_PATIENCE_MS = 250
 
 /** How long a reader waits for a chunk that a peer is sending before the origin takes over. */
 export function peerPatience(slackMs: number | undefined): number {

@@ -26,6 +26,7 @@ import {
   leavesAll,
   lookahead,
   type MeshView,
+  MIN_PEER_PATIENCE_MS,
   originSpan,
   peerFlight,
   peerPatience,
@@ -154,10 +155,10 @@ export class Supply {
   }
 
   /** The bytes to ask the origin for: whole chunks that nobody else has. */
-  #originSpan({ file, media, end }: Demand, chunk: ChunkIndex): ByteSpan {
+  #originSpan({ file, media, begin, end }: Demand, chunk: ChunkIndex): ByteSpan {
     const { cache } = this.#context
     const start = bytesOfChunk(file, chunk).start + cache.leftover(chunk)
-    const most = Math.min(end, start + originSpan(media, this.#view(), this.#perMs))
+    const most = Math.min(end, start + originSpan(media, this.#view(), this.#perMs, start - begin))
     const wanted = chunksCovering(file, { start, end: Math.max(most, start + 1) })
     const after = Math.max(cache.freeUntil(chunk, wanted.after), chunk + 1)
     return { start, end: bytesOfChunk(file, (after - 1) as ChunkIndex).end }
@@ -273,6 +274,7 @@ export class Supply {
   #askPeers(file: ManifestFile, chunk: ChunkIndex, isUrgent?: boolean): void {
     const { cache, mesh, extend } = this.#context
     const slot = cache.claim(file, chunk)
+    const askedAt = Date.now()
     const length = chunkLength(file, chunk)
     this.#peerBytes += length
     this.#peers.begin()
@@ -281,6 +283,8 @@ export class Supply {
       if (slot.state !== 'filling') return
       if (bytes?.byteLength === length) {
         this.#peers.add(length)
+        // Who brings a chunk sooner than any reader loses patience is late no more.
+        if (askedAt > this.#lateAt && Date.now() - askedAt < MIN_PEER_PATIENCE_MS) this.#lateAt = 0
         slot.fill(new Uint8Array(bytes))
         if (await cache.settle(file, chunk, slot)) return
       }
@@ -317,11 +321,11 @@ export class Supply {
   }
 
   #askOriginEarly(demand: Demand): void {
-    const { file, media, position } = demand
+    const { file, media, begin, position } = demand
     const own = this.#origin.runFrom(file, position)
     if (!own || this.#origin.isBusy) return
     const next = chunkAt(file, own.end)
-    const span = originSpan(media, this.#view(), this.#perMs)
+    const span = originSpan(media, this.#view(), this.#perMs, own.end - begin)
     const inReach = own.end < demand.end && own.end < position + span
     if (!inReach || !this.#free(next) || this.#supplierFor(demand, next).kind !== 'origin') return
     // Nobody waits for this one: when it fails, the reader that gets here asks again and is told.
