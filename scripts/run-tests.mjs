@@ -20,7 +20,7 @@ const ROOMS = [
   'scripts',
 ]
 /** These start browsers: on a small machine two of them at once would measure each other. */
-const SERIAL = /^test\/(browsers|faults|contract|interop)\//
+const SERIAL = /^test\/(browsers|contract|faults\/(?!.*-crash)|interop\/(?!torrents))/
 /** No file may hold up the run; single tests have deadlines of their own. */
 const FILE_DEADLINE_MS = { parallel: 120_000, serial: 300_000, slow: 3_600_000 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { MiB } from '../../protocol/units.ts'
 import { openChromium } from '../harness/chromium.ts'
 import { openFirefox } from '../harness/firefox.ts'
 import { openSite, VIDEO } from '../harness/site.ts'
@@ -42,6 +43,7 @@ for (const [name, open] of Object.entries(BROWSERS)) {
         const site = await openSite(t, {
           video: true,
           files: { 'page.html': `<!doctype html><title>film</title>${markup}` },
+          egress: 6 * MiB, // the worker must be there before all of the film is
         })
         const tab = await (await open(t)).tab()
         const { worker } = await visit(tab, site, 'page.html')

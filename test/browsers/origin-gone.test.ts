@@ -20,7 +20,7 @@ test('with the origin gone, what was played once plays and downloads from Indexe
   await site.stop()
 
   await t.test('plays', async () => {
-    await startVideo(tab, VIDEO, 4)
+    await startVideo(tab, VIDEO, 8)
     assertPlayedThrough(await watchToEnd(tab))
   })
 
