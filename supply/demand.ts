@@ -29,7 +29,10 @@ export interface Demand {
 /** A transfer runs at most this far ahead of its reader, so that a paused reader pauses the origin. */
 export const AHEAD_BYTES = 4 * MiB
 
-/** What a reader comes to within this much is worth keeping in memory where it cannot be stored. */
+/**
+ * What a reader comes to within this much is worth keeping in memory where it cannot be stored, and worth a transfer that
+ * waits: a quick origin is asked up to a whole request early.
+ */
 const SOON_BYTES = 32 * MiB
 
 /** A reader waits for a transfer that is at most this far behind it. */
@@ -68,7 +71,7 @@ export class Demands {
 
   /** Whether anybody who reads this file, even if it pauses, comes to the byte at `position` before long. */
   comesNear(file: ManifestFile, position: number): boolean {
-    return this.wants(file, position, 2 * AHEAD_BYTES)
+    return this.wants(file, position, SOON_BYTES)
   }
 
   /** Whether anybody wants the byte at `position` now. */

@@ -75,6 +75,19 @@ test('a transfer waits for its reader, and ends when only readers elsewhere are 
   near.stop()
 })
 
+test('a transfer that was asked for early waits for a reader who is a request behind', async () => {
+  const [cache, demands] = [await openCache(), new Demands()]
+  const reader = demandAt(0)
+  demands.add(reader)
+  const early = startRun(cache, demands, 16 * MiB)
+  await soon()
+  assert.deepEqual([early.stopped, early.position], [false, 16 * MiB])
+  demands.advance(reader, 14 * MiB)
+  await soon()
+  assert.ok(early.position > 16 * MiB)
+  early.stop()
+})
+
 test('broken transfers are kept for whoever goes on with them, but few of them, whoever reads', async () => {
   const cache = await openCache()
   for (let at = 0; at < FILE.size; at += FILE.chunkSize) {
