@@ -19,7 +19,10 @@ const ROOMS = [
   'bench',
   'scripts',
 ]
-/** These start browsers: on a small machine two of them at once would measure each other. */
+/**
+ * These start browsers, or count seconds: on a small machine two of them at once would measure each other. Crash tests and those
+ * of torrents do neither.
+ */
 const SERIAL = /^test\/(browsers|contract|faults\/(?!.*-crash)|interop\/(?!torrents))/
 /** No file may hold up the run; single tests have deadlines of their own. */
 const FILE_DEADLINE_MS = { parallel: 120_000, serial: 300_000, slow: 3_600_000 }

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import type { Mesh } from '../../mesh/mesh.ts'
 import { openMesh } from '../../seeder/node-mesh.ts'
 import { openChromium } from '../harness/chromium.ts'
-import { eventually } from '../harness/poll.ts'
+import { described } from '../harness/described.ts'
 import { openSite } from '../harness/site.ts'
 import { openTracker } from '../harness/tracker.ts'
 import { ask, untilStored, visit } from '../harness/visit.ts'
@@ -38,12 +38,7 @@ test('with only an info hash, a client gets the description and a chunk from a p
 
   const network = new URL(site.url).origin
   const first = await clientOf(t, network, tracker.url)
-  const told = await eventually(
-    () => first.describe(infoHash, 5_000),
-    (description) => description !== undefined,
-    30_000,
-  )
-  assert.ok(told)
+  const told = await described(first, infoHash)
   assert.deepEqual(told.files, [{ path: 'shared.bin', size: SIZE }])
   assert.equal(told.chunkSize, chunkSize)
   assert.deepEqual(told.hashes, new Uint8Array(await (await fetch(site.at(swarm.hashes))).arrayBuffer()))
@@ -51,12 +46,7 @@ test('with only an info hash, a client gets the description and a chunk from a p
   // From here on the page is all that is left of the site.
   await site.stop()
   const second = await clientOf(t, network, tracker.url)
-  const retold = await eventually(
-    () => second.describe(infoHash, 5_000),
-    (description) => description !== undefined,
-    30_000,
-  )
-  assert.ok(retold)
+  const retold = await described(second, infoHash)
   second.open(retold)
   const chunk = Math.floor(SIZE / chunkSize)
   const got = await second.get(infoHash, chunk, 15_000)

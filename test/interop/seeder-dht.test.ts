@@ -6,6 +6,7 @@ import type { Mesh } from '../../mesh/mesh.ts'
 import { KiB, MiB } from '../../protocol/units.ts'
 import { openMesh } from '../../seeder/node-mesh.ts'
 import { loadNodeTransport } from '../../seeder/node-transport.ts'
+import { described } from '../harness/described.ts'
 import { openEdge } from '../harness/edge.ts'
 import { eventually } from '../harness/poll.ts'
 import { openSeeder, openSeedSite, swarmOf } from '../harness/seeding.ts'
@@ -48,12 +49,7 @@ async function settled(clients: readonly Mesh[], others: () => number | Promise<
 
 /** All of a swarm, from the info hash on. */
 async function everything(client: Mesh, infoHash: Parameters<Mesh['describe']>[0]): Promise<Buffer> {
-  const told = await eventually(
-    () => client.describe(infoHash, 5_000),
-    (description) => description !== undefined,
-    20_000,
-  )
-  assert.ok(told)
+  const told = await described(client, infoHash)
   client.open(told)
   const count = told.hashes.length / 32
   const chunks = await Promise.all(Array.from({ length: count }, (_, chunk) => client.get(infoHash, chunk, 8_000)))
