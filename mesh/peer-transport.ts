@@ -22,6 +22,11 @@ export type CreatePeer = (options: { initiator: boolean }) => StreamPeer
 
 /** Candidates that are not gathered by then are left out; simple-peer is told the same. */
 export const GATHER_MS = 1_500
+/**
+ * The same where no servers are asked: our own addresses come together, and only 0.1 s later browsers say that there are no
+ * more. One that came too late to be named is found by ICE's checks.
+ */
+export const OWN_GATHER_MS = 30
 /** No description at all by then: WebRTC does not work here. */
 const DESCRIPTION_MS = 5_000
 /** Below this, the sender is told to go on. */

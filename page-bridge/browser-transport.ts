@@ -1,6 +1,6 @@
 import SimplePeer from 'simple-peer'
 import type { Clock } from '../mesh/clock.ts'
-import { GATHER_MS, peerTransport } from '../mesh/peer-transport.ts'
+import { GATHER_MS, OWN_GATHER_MS, peerTransport } from '../mesh/peer-transport.ts'
 import type { OpenSocket, Transport } from '../mesh/transport.ts'
 import type { IceServer } from '../protocol/manifest.ts'
 
@@ -16,8 +16,10 @@ export function browserTransport(iceServers: readonly IceServer[]): Transport {
   const config: RTCConfiguration = {
     iceServers: iceServers.map(({ urls, ...credentials }) => ({ urls: [...urls], ...credentials })),
   }
+  // Counted from the first address on.
+  const iceCompleteTimeout = iceServers.length > 0 ? GATHER_MS : OWN_GATHER_MS
   return peerTransport(
-    ({ initiator }) => new SimplePeer({ initiator, trickle: false, iceCompleteTimeout: GATHER_MS, config }),
+    ({ initiator }) => new SimplePeer({ initiator, trickle: false, iceCompleteTimeout, config }),
     browserClock,
   )
 }
