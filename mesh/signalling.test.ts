@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { InfoHash } from '../protocol/units.ts'
 import { peerId, VirtualClock, VirtualPeer, virtualLinks } from '../test/harness/virtual-mesh.ts'
-import { Signalling } from './signalling.ts'
+import { Signalling, type SignallingOptions } from './signalling.ts'
 import type { OfferId } from './tracker-messages.ts'
 import { TrackerPool } from './tracker-pool.ts'
 import type { Link, OpenSocket, TextSocketEvents, Transport } from './transport.ts'
@@ -103,7 +103,7 @@ class CountingTransport implements Transport {
   }
 }
 
-function setUp(announce = ['ws://one/announce']) {
+function setUp(announce = ['ws://one/announce'], options: Partial<SignallingOptions> = {}) {
   const clock = new VirtualClock()
   const tracker = new SteeredTracker(clock)
   const transport = new CountingTransport(clock)
@@ -121,6 +121,7 @@ function setUp(announce = ['ws://one/announce']) {
     driver: peer.driver,
     newOfferId: () => peerId(++lastOffer + 1000) as string as OfferId,
     onChange: () => reported.push(signalling.expected),
+    ...options,
   })
   const offersIn = (message: Record<string, unknown> | undefined) =>
     Array.isArray(message?.offers) ? message.offers.length : -1
@@ -159,6 +160,17 @@ test('who is alone though the tracker knows others asks again before the interva
   const { length } = tracker.heard
   await clock.advance(100_000)
   assert.equal(tracker.heard.length, length, 'with nobody to meet, once an interval is enough')
+})
+
+test('who is met in another swarm is not offered to', async () => {
+  let met = 2
+  const { clock, tracker, offersIn } = setUp(undefined, { met: () => met })
+  tracker.peers = 3
+  await clock.advance(60_000)
+  assert.deepEqual(tracker.heard.map(offersIn), [0])
+  met = 1
+  await clock.advance(20_000)
+  assert.deepEqual(new Set(tracker.heard.slice(1).map(offersIn)), new Set([2]))
 })
 
 test('an offer is answered, and the connection handed to the swarm', async () => {

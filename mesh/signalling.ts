@@ -20,6 +20,8 @@ export interface SignallingOptions {
   readonly newOfferId: () => OfferId
   /** Whether we offer connections; who does not only answers. By default always. */
   readonly isSeeking?: () => boolean
+  /** Peers that we are connected to; by default those of `driver`. */
+  readonly met?: () => number
   /** `phase` changed, or `expected` for another reason than `driver`. */
   readonly onChange: () => void
 }
@@ -92,7 +94,7 @@ export class Signalling {
   get expected(): number {
     const { peers, links, room } = this.#options.driver.swarm
     const strangers = links - peers
-    const unmet = Math.max(this.#known - peers, strangers + this.#connector.onTheWay)
+    const unmet = Math.max(this.#known - this.#met, strangers + this.#connector.onTheWay)
     return Math.max(0, Math.min(unmet, strangers + room))
   }
 
@@ -182,13 +184,12 @@ export class Signalling {
 
   /** Announces when the tracker wants it, or sooner when few of the peers that it knows are connected. */
   #announceLater(dueMs: number): void {
-    const { clock, driver } = this.#options
+    const { clock } = this.#options
     this.#cancelAnnounce?.()
     const waitMs = Math.min(this.#lonelyMs, Math.max(0, dueMs - clock.now()))
     this.#lonelyMs = Math.min(LONELY_MS, 2 * this.#lonelyMs)
     this.#cancelAnnounce = clock.after(waitMs, () => {
-      const { peers } = driver.swarm
-      const isLonely = this.#isSeeking && peers < FEW_PEERS && peers < this.#known
+      const isLonely = this.#isSeeking && this.#met < Math.min(FEW_PEERS, this.#known)
       if (isLonely || clock.now() >= dueMs) void this.#makeOffers(true)
       else this.#announceLater(dueMs)
     })
@@ -211,12 +212,17 @@ export class Signalling {
   /** While somebody is missing: the tracker passes offers on at random, and whoever is connected already ignores them. */
   #offersWorthMaking(): number {
     const { connecting, roomForOffers } = this.#connector
-    const isComplete = this.#known <= this.#options.driver.swarm.peers + connecting
+    const isComplete = this.#known <= this.#met + connecting
     return isComplete || !this.#isSeeking ? 0 : Math.min(this.#known, roomForOffers, MAX_OFFERS)
   }
 
   get #isSeeking(): boolean {
     return this.#options.isSeeking?.() ?? true
+  }
+
+  get #met(): number {
+    const { met, driver } = this.#options
+    return met?.() ?? driver.swarm.peers
   }
 
   #cancelTimers(): void {

@@ -20,6 +20,8 @@ const CACHE_BYTES = 32 * MiB
 const STORE_MS = 3_000
 /** A swarm that is joined before the DHT is ready goes without it. */
 const OVERLAY_MS = 1_000
+/** The DHT asks a tracker for links of its own only then: mostly it has those of the swarms by now, and each costs the page. */
+const LIGHT_MS = 5_000
 /** Who has peers by then stays, and can tell them what the swarm is about even when the site is gone. */
 const SETTLED_MS = 60_000
 
@@ -148,7 +150,7 @@ class PageMesh implements Mesh {
     const platform = await browserPlatform()
     const transport = platform.makeTransport(mesh.iceServers)
     this.#node.openOverlay({ ...platform, transport, network: location.origin })
-    this.#node.light(mesh.announce)
+    browserClock.after(LIGHT_MS, () => this.#node.light(mesh.announce))
   }
 
   async #held(infoHash: InfoHash): Promise<readonly ChunkSpan[]> {

@@ -2,7 +2,8 @@ import type { InfoHash } from '../../protocol/units.ts'
 import { Signalling, type SignallingOptions } from '../signalling.ts'
 import type { SwarmDriver } from '../swarm-driver.ts'
 
-export interface BeaconOptions extends Omit<SignallingOptions, 'driver' | 'infoHash' | 'isSeeking' | 'onChange'> {
+export interface BeaconOptions
+  extends Omit<SignallingOptions, 'driver' | 'infoHash' | 'isSeeking' | 'met' | 'onChange'> {
   readonly overlay: { readonly infoHash: InfoHash; readonly links: readonly unknown[]; readonly swarm: SwarmDriver }
 }
 
@@ -23,6 +24,8 @@ export class Beacon {
       infoHash: overlay.infoHash,
       driver: overlay.swarm,
       isSeeking: () => this.#isSeeking,
+      // Whom we are linked with in some other swarm, the DHT needs no second link with: it would be given up at once.
+      met: () => overlay.links.length,
       onChange: () => undefined,
     })
   }
