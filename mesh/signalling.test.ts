@@ -27,6 +27,7 @@ class SteeredTracker {
   }
 
   readonly open: OpenSocket = (url, events) => {
+    if (!url.startsWith('ws://')) throw new SyntaxError(`Invalid URL: ${url}`)
     this.dialled.push({ url, atMs: this.#clock.now() })
     this.#events = events
     this.#clock.after(1, () => (this.isUp ? events.onOpen() : events.onClose()))
@@ -270,6 +271,15 @@ test('a tracker that accepts and says nothing is taken for lost', async () => {
   tracker.answers = true
   await clock.advance(60_000)
   assert.equal(signalling.phase, 'up')
+})
+
+test('an address that no socket takes is a tracker that is down', async () => {
+  const { clock, signalling } = setUp(['nonsense'])
+  await clock.advance(60_000)
+  assert.equal(signalling.phase, 'down')
+  const other = setUp(['nonsense', 'ws://one/'])
+  await other.clock.advance(20_000)
+  assert.equal(other.signalling.phase, 'up')
 })
 
 test('when a tracker is lost, the next of the list takes over at once', async () => {

@@ -1,7 +1,7 @@
 import type { InfoHash } from '../protocol/units.ts'
 import type { Clock } from './clock.ts'
 import { parseTrackerMessage, type TrackerMessage } from './tracker-messages.ts'
-import type { OpenSocket, TextSocket } from './transport.ts'
+import type { OpenSocket, TextSocket, TextSocketEvents } from './transport.ts'
 
 /** What a swarm hears from the tracker that it uses. */
 export interface TrackerListener {
@@ -117,9 +117,9 @@ class Tracker {
       over = true
       cancelDeadline()
       if (this.#socket === socket) this.#down()
-      socket.close()
+      socket?.close()
     }
-    const socket: TextSocket = this.#options.openSocket(this.#url, {
+    const socket = this.#open({
       onOpen: () => {
         if (over || this.#socket !== socket) return
         cancelDeadline()
@@ -133,6 +133,16 @@ class Tracker {
     })
     this.#socket = socket
     const cancelDeadline = this.#options.clock.after(CONNECT_MS, end)
+    if (socket === undefined) end()
+  }
+
+  /** Sockets throw at what is no URL, and at what pages may not open. */
+  #open(events: TextSocketEvents): TextSocket | undefined {
+    try {
+      return this.#options.openSocket(this.#url, events)
+    } catch {
+      return undefined
+    }
   }
 
   #onText(text: string): void {

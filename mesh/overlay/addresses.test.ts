@@ -28,13 +28,21 @@ test('what was remembered comes to mind, but for what is no address', async () =
 
 test('addresses that are heard are kept, the newest first, and not too many', () => {
   const { addresses, kept, open } = remembering()
-  const line = open()
-  for (let i = 0; i < 20; i++) line.onMessage(bytes(`ws://peer${i}/`))
-  line.onMessage(bytes('javascript:alert()'))
-  line.onMessage(bytes(`ws://${'x'.repeat(300)}`))
+  for (let i = 0; i < 20; i++) open().onMessage(bytes(`ws://peer${i}/`))
+  open().onMessage(bytes('javascript:alert()'))
+  open().onMessage(bytes(`ws://${'x'.repeat(300)}`))
   assert.equal(addresses.known.length, 16)
   assert.equal(addresses.known[0], 'ws://peer19/')
   assert.deepEqual(kept.at(-1), addresses.known)
+})
+
+test('a peer tells of one address, however many it says', () => {
+  const { addresses, kept, open } = remembering()
+  open().onMessage(bytes('ws://honest/'))
+  const line = open()
+  for (let i = 0; i < 20; i++) line.onMessage(bytes(`ws://made-up${i}/`))
+  assert.deepEqual(addresses.known, ['ws://made-up0/', 'ws://honest/'])
+  assert.equal(kept.length, 2)
 })
 
 test('an address that somebody named is kept once a peer says that it is there', () => {

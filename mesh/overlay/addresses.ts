@@ -42,8 +42,13 @@ export class Addresses implements Extension {
   open(line: ExtensionLine) {
     this.#lines.add(line)
     this.#tell(line)
+    let isTold = false
     return {
-      onMessage: (bytes: Uint8Array) => this.#heard(bytes),
+      // One of each link: whoever tells of many would have all others forgotten, and have us write without end.
+      onMessage: (bytes: Uint8Array) => {
+        if (!isTold) this.#heard(bytes)
+        isTold = true
+      },
       onClose: () => void this.#lines.delete(line),
     }
   }
@@ -76,6 +81,6 @@ export class Addresses implements Extension {
   }
 }
 
-function isAddress(url: string): boolean {
+export function isAddress(url: string): boolean {
   return url.length <= MAX_URL && URL_FORM.test(url)
 }
