@@ -183,11 +183,11 @@ export class MeshNode {
     else this.#strangers.set(infoHash, taker)
   }
 
-  /** Looks in the DHT for holders of a chunk and connects. @returns whether a peer would give it now */
-  async seek(infoHash: InfoHash, chunk: ChunkIndex): Promise<boolean> {
+  /** Looks in the DHT for holders of a chunk and connects; `known` as in `Seeker`. @returns whether one would give it now */
+  async seek(infoHash: InfoHash, chunk: ChunkIndex, known?: number): Promise<boolean> {
     const driver = this.swarm(infoHash)
     if (driver === undefined || this.#seeker === undefined) return false
-    return await this.#seeker.seek(infoHash, chunk, driver)
+    return await this.#seeker.seek(infoHash, chunk, driver, known)
   }
 
   setSharing(sharing: boolean): void {

@@ -19,19 +19,23 @@ export interface ChunkShelf {
 export function memoryShelf(): ChunkShelf {
   const chunks = new Map<number, Uint8Array<ArrayBuffer>>()
   return {
-    read: async (chunk) => chunks.get(chunk),
-    write: async (chunk, bytes) => void chunks.set(chunk, bytes),
+    read: async (chunk) => chunks.get(chunk)?.slice(),
+    write: async (chunk, bytes) => void chunks.set(chunk, bytes.slice()),
   }
 }
 
 /** Before the DHT is asked again: a holder may just have come, or be unreachable for a moment. */
 const PAUSES_MS = [500, 1_000, 2_000]
+/** Who offers a chunk and has not brought it by then may never do so: more holders are looked for, and again after twice as long. */
+const STALL_MS = 2_500
 
 export interface MeshSwarmOptions {
   readonly description: SwarmDescription
   readonly shelf: ChunkShelf
   readonly platform: Pick<MeshPlatform, 'sha256' | 'digest' | 'clock'>
   readonly node: MeshNode
+  /** Before there is a link nobody can be looked for. */
+  readonly linked: (deadlineMs: number) => Promise<void>
 }
 
 /** A client's part in one swarm. */
@@ -70,16 +74,25 @@ export class MeshSwarm {
   }
 
   /** The chunk is on the shelf. */
-  holds(chunk: ChunkIndex): void {
+  announce(index: number): void {
+    const chunk = this.#chunk(index)
     this.#driver?.stored({ first: chunk, after: (chunk + 1) as ChunkIndex })
   }
 
-  get(chunk: ChunkIndex, deadlineMs: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async get(index: number, deadlineMs: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const chunk = this.#chunk(index)
     const known = this.#getting.get(chunk)
-    if (known) return known
+    if (known) return await known
     const getting = this.#get(chunk, deadlineMs).finally(() => this.#getting.delete(chunk))
     this.#getting.set(chunk, getting)
-    return getting
+    return await getting
+  }
+
+  #chunk(index: number): ChunkIndex {
+    const count = chunkCountIn(this.#files)
+    if (!Number.isInteger(index) || index < 0 || index >= count)
+      throw new RangeError(`${index} is no chunk of a swarm that has ${count}`)
+    return index as ChunkIndex
   }
 
   async #get(chunk: ChunkIndex, deadlineMs: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -88,23 +101,36 @@ export class MeshSwarm {
     const driver = this.#driver
     if (stored !== undefined || driver === undefined) return stored
     const fetched = driver.fetch(chunk, deadlineMs)
-    void this.#seek(chunk, driver)
+    void this.#seek(chunk, driver, deadlineMs)
     const bytes = await fetched
     if (bytes === undefined) return undefined
     await shelf.write(chunk, bytes)
-    this.holds(chunk)
+    this.announce(chunk)
     return bytes
   }
 
-  /** Brings a holder into the swarm; where there is none, the chunk is not waited for. */
-  async #seek(chunk: ChunkIndex, driver: SwarmDriver): Promise<void> {
-    const { node, platform } = this.#options
-    for (const pauseMs of [...PAUSES_MS, undefined]) {
-      if (await node.seek(this.#infoHash, chunk)) return
-      if (!this.#getting.has(chunk)) return
-      if (pauseMs === undefined) driver.cancel(chunk)
-      else await new Promise<void>((resolve) => platform.clock.after(pauseMs, resolve))
+  /** Brings holders into the swarm; where there is none, the chunk is not waited for. */
+  async #seek(chunk: ChunkIndex, driver: SwarmDriver, deadlineMs: number): Promise<void> {
+    await this.#options.linked(deadlineMs)
+    if (!(await this.#findsHolder(chunk))) driver.cancel(chunk)
+    for (let pauseMs = STALL_MS; this.#getting.has(chunk); pauseMs *= 2) {
+      await this.#pause(pauseMs)
+      if (this.#getting.has(chunk)) await this.#options.node.seek(this.#infoHash, chunk, driver.swarm.holders(chunk))
     }
+  }
+
+  /** @returns whether somebody offers the chunk, or it is here by now */
+  async #findsHolder(chunk: ChunkIndex): Promise<boolean> {
+    for (const pauseMs of [...PAUSES_MS, undefined]) {
+      if (await this.#options.node.seek(this.#infoHash, chunk)) return true
+      if (!this.#getting.has(chunk)) return true
+      if (pauseMs !== undefined) await this.#pause(pauseMs)
+    }
+    return false
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.platform.clock.after(ms, resolve))
   }
 
   get #driver(): SwarmDriver | undefined {

@@ -39,10 +39,15 @@ export async function openDoor(mesh: Mesh, { port, host = '127.0.0.1', url }: Do
     else welcome(mesh, socket)
   })
   server.on('error', () => undefined) // one visitor's affair
-  mesh.tellAddress(ownUrl)
   const close = () => {
     for (const socket of server.clients) socket.terminate()
     server.close()
+  }
+  try {
+    mesh.tellAddress(ownUrl)
+  } catch (error) {
+    close()
+    throw error
   }
   return { url: ownUrl, close }
 }

@@ -14,21 +14,17 @@ if (what === 'give') {
   const { infoHash } = await mesh.share(basename(name), new Uint8Array(await readFile(name)))
   console.log(infoHash)
 } else {
-  const described = await untilFound(() => mesh.describe(name))
+  const described = await mesh.describe(name)
+  if (!described) throw new Error('nobody tells what it is')
   mesh.open(described)
   const count = described.hashes.length / 32
   const chunks = []
-  for (let chunk = 0; chunk < count; chunk++) chunks.push(await untilFound(() => mesh.get(name, chunk)))
+  for (let chunk = 0; chunk < count; chunk++) {
+    const bytes = await mesh.get(name, chunk)
+    if (!bytes) throw new Error(`nobody gives chunk ${chunk}`)
+    chunks.push(bytes)
+  }
   await writeFile(basename(described.files[0].path), Buffer.concat(chunks))
   console.log(`${count} chunks`)
-  process.exit()
-}
-
-/** Givers may come later. */
-async function untilFound(ask) {
-  for (;;) {
-    const answer = await ask()
-    if (answer) return answer
-    await new Promise((resolve) => setTimeout(resolve, 500))
-  }
+  mesh.close()
 }

@@ -5,6 +5,7 @@ import type { Overlay } from './overlay.ts'
 export class Entrance {
   readonly #overlay: Overlay
   readonly #meeting: (announce: readonly string[]) => Omit<BeaconOptions, 'overlay'>
+  #announce = ''
   #beacon: Beacon | undefined
   /** At the doors of peers that we remember; left as soon as there are links. */
   #visit: Beacon | undefined
@@ -14,15 +15,21 @@ export class Entrance {
     this.#meeting = meeting
   }
 
-  /** @param announce URLs of trackers; the first that are named count */
+  /** @param announce URLs of trackers, in the place of those that were named before; none change nothing */
   light(announce: readonly string[]): void {
-    if (this.#beacon === undefined && announce.length > 0) this.#beacon = this.#beaconAt(announce)
+    const named = announce.join()
+    if (named === '' || named === this.#announce) return
+    this.#announce = named
+    this.#beacon?.close()
+    this.#beacon = this.#beaconAt(announce)
   }
 
   /** @param urls of peers that take offers themselves */
   visit(urls: readonly string[]): void {
     if (urls.length === 0) return
     this.#overlay.addresses.add(urls)
+    this.#visit?.close()
+    this.#visit = undefined
     this.#knock()
   }
 

@@ -29,9 +29,17 @@ export class Seeker {
     this.#clock = clock
   }
 
-  /** @returns whether a peer of the swarm would give the chunk now */
-  async seek(infoHash: InfoHash, chunk: ChunkIndex, { swarm }: Pick<SwarmDriver, 'swarm'>): Promise<boolean> {
-    const isOffered = () => hasBit(swarm.available, chunk)
+  /**
+   * @param known peers of the swarm who have the chunk and do not bring it
+   * @returns whether another one would give it now
+   */
+  async seek(
+    infoHash: InfoHash,
+    chunk: ChunkIndex,
+    { swarm }: Pick<SwarmDriver, 'swarm'>,
+    known = 0,
+  ): Promise<boolean> {
+    const isOffered = () => hasBit(swarm.available, chunk) && swarm.holders(chunk) > known
     if (isOffered()) return true
     const lookup = this.#overlay.lookup(infoHash, chunk, this.#overlay.membersOf(infoHash))
     let present = 0
