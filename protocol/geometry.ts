@@ -45,6 +45,11 @@ export function bytesOfChunk(file: Placement, chunk: ChunkIndex): ByteSpan {
   return { start, end: Math.min(start + file.chunkSize, file.size) }
 }
 
+/** The chunk that holds the byte of `file` at `position`. */
+export function chunkAt(file: Placement, position: number): ChunkIndex {
+  return (file.firstChunk + Math.floor(position / file.chunkSize)) as ChunkIndex
+}
+
 /** Length in bytes of one chunk of the file. */
 export function chunkLength(file: Placement, chunk: ChunkIndex): number {
   const { start, end } = bytesOfChunk(file, chunk)

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { toHex } from './hex.ts'
-import { blocksOf, leafWidth, merkleRoot, sameHash } from './merkle.ts'
+import { blocksOf, leafWidth, merkleRoot, merkleRootLater, sameHash } from './merkle.ts'
 import { BLOCK_SIZE, KiB } from './units.ts'
 
 // Chunk hashes and roots of whole files are proven by vectors in metainfo.test.ts.
@@ -36,6 +36,15 @@ test('the root is that of the tree with the missing leaves filled in', () => {
       assert.equal(toHex(merkleRoot(leaves, width, sha256, filler)), toHex(plainRoot(filled)))
     }),
   )
+})
+
+test('the root is the same by a hash that answers later', async () => {
+  const leaves = [1, 2, 3, 4, 5].map((byte) => new Uint8Array(32).fill(byte))
+  for (let count = 0; count <= leaves.length; count++) {
+    const some = leaves.slice(0, count)
+    const root = await merkleRootLater(some, 8, async (bytes) => sha256(bytes))
+    assert.equal(toHex(root), toHex(merkleRoot(some, 8, sha256)))
+  }
 })
 
 test('an empty tree of zeros', () => {

@@ -56,29 +56,21 @@ export function parentHash(left: Uint8Array, right: Uint8Array, sha256: Sha256Sy
   return sha256(pair)
 }
 
-/** The same root by a hash that answers later: all pairs of a layer are hashed at the same time. */
+/** The same root, filled up with zeros, by a hash that answers later: all nodes of a layer are hashed at the same time. */
 export async function merkleRootLater(
   leaves: readonly Uint8Array[],
   width: number,
   sha256: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>,
+  first = 0,
 ): Promise<Uint8Array> {
-  const parent = (left: Uint8Array, right: Uint8Array) => {
-    const pair = new Uint8Array(2 * HASH_LENGTH)
-    pair.set(left)
-    pair.set(right, HASH_LENGTH)
-    return sha256(pair)
-  }
-  let layer = leaves
-  let pad: Uint8Array = new Uint8Array(HASH_LENGTH)
-  for (let size = width; size > 1; size /= 2) {
-    const [below, filler] = [layer, pad]
-    const parents = Array.from({ length: Math.ceil(below.length / 2) }, (_, i) =>
-      parent(below[2 * i] ?? filler, below[2 * i + 1] ?? filler),
-    )
-    layer = await Promise.all(parents)
-    pad = await parent(filler, filler)
-  }
-  return layer[0] ?? pad
+  if (width === 1) return leaves[first] ?? new Uint8Array(HASH_LENGTH)
+  const half = width / 2
+  const root = (from: number) => merkleRootLater(leaves, half, sha256, from)
+  const [left, right] = await Promise.all([root(first), root(first + half)])
+  const pair = new Uint8Array(2 * HASH_LENGTH)
+  pair.set(left)
+  pair.set(right, HASH_LENGTH)
+  return await sha256(pair)
 }
 
 /** Whether two hashes are the same. */

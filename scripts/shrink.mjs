@@ -114,8 +114,12 @@ const LEFT_OUT = [
     applies: (node) => ts.isCallExpression(node) && node.expression.name?.text === '_debug',
     part: ({ arguments: words }) => words,
   },
-  // Both ends of a conversation are ours: properties are neither set nor constructed, ports neither multiplied nor released.
-  { applies: (node) => ts.isCaseClause(node) && /^(SET|CONSTRUCT|ENDPOINT|RELEASE)$/.test(node.expression.text) },
+  // Both ends of a conversation are ours: properties are neither read, set nor constructed, ports neither multiplied nor released.
+  { applies: (node) => ts.isCaseClause(node) && /^(GET|SET|CONSTRUCT|ENDPOINT|RELEASE)$/.test(node.expression.text) },
+  {
+    applies: (node) => ts.isIfStatement(node) && /^prop\d* === "then"$/.test(node.expression.getText()),
+    part: ({ thenStatement: { statements } }) => ({ pos: statements[0].end, end: statements.end }),
+  },
   {
     applies: (node) =>
       ts.isBinaryExpression(node) && /^(releaseProxy|createEndpoint|"RELEASE"|"bind")$/.test(node.right.getText()),
@@ -152,6 +156,8 @@ const LEFT_OUT = [
     applies: (node) => /^IDB(Index|Cursor)$/.test(node.text) && node.parent.elements?.at(-1)?.text === 'IDBTransaction',
     part: ({ pos, end }) => ({ pos, end: end + ','.length }),
   },
+  // A request or a transaction is over once: what would listen on goes with it.
+  { applies: (node) => ts.isCallExpression(node) && node.expression.text === 'unlisten', by: '0' },
   // What the worker writes, its sink has put together as runs.
   { applies: (node) => ts.isCallExpression(node) && node.expression.text === 'checkRun', by: '0' },
   // No code of ours sets a property of what comlink and idb wrap, nor moves a cursor of idb's.

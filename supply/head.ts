@@ -1,6 +1,7 @@
 import type { ByteSpan } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { contentRange, unsatisfiedRange } from '../protocol/range.ts'
+import { fieldsOf } from '../protocol/shape.ts'
 
 /** What the origin says of a file beside its bytes. Kept in the store, so that cached answers look like the origin's own. */
 export interface FileHead {
@@ -40,12 +41,10 @@ export function headFromManifest(file: ManifestFile): FileHead {
 
 /** Parses a head that was stored by `values`; undefined when it is none. */
 export function parseHead(value: unknown): FileHead | undefined {
-  if (typeof value !== 'object' || value === null || !('headers' in value) || !Array.isArray(value.headers))
-    return undefined
-  const pairs: unknown[] = value.headers
+  const { headers } = fieldsOf(value)
   const isPair = (pair: unknown): pair is [string, string] =>
     Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === 'string')
-  return pairs.every(isPair) ? { headers: pairs } : undefined
+  return Array.isArray(headers) && headers.every(isPair) ? { headers } : undefined
 }
 
 export function headerOf(head: FileHead, name: string): string | undefined {

@@ -1,12 +1,12 @@
 import { IntegrityError } from '../protocol/errors.ts'
-import { bytesOfChunk, chunkLength } from '../protocol/geometry.ts'
+import { bytesOfChunk, chunkAt, chunkLength } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { type ChunkIndex, MiB } from '../protocol/units.ts'
 import type { RunData, StoredRun } from '../store/chunk-store.ts'
 import type { Demand } from './demand.ts'
 import type { Version } from './head.ts'
 import type { ChunkSlot } from './slot.ts'
-import { chunkAt, type Supply } from './supply.ts'
+import type { Supply } from './supply.ts'
 import type { SwarmCache } from './swarm-cache.ts'
 
 /** Stored bytes are read in pieces of at most this size. */
@@ -174,7 +174,7 @@ export class SpanReader {
       at = upTo
     }
     this.#supply.demands.advance(this.#demand, end)
-    if (Math.floor(position / file.chunkSize) !== Math.floor(end / file.chunkSize)) this.#supply.ahead(this.#demand)
+    if (chunkAt(file, position) !== chunkAt(file, end)) this.#supply.ahead(this.#demand)
     return bytes
   }
 }

@@ -2,6 +2,7 @@ import {
   type ByteSpan,
   bytesOfChunk,
   type ChunkSpan,
+  chunkAt,
   chunkLength,
   chunksCovering,
   chunksOfFile,
@@ -429,9 +430,4 @@ function isFromPeers(slot: ChunkSlot | undefined): slot is ChunkSlot {
 function mediaPeersFrom({ begin, position, slackMs }: Demand): number {
   const near = isUrgent(slackMs()) ? BRIDGE_BYTES : 0
   return Math.max(position + near, begin + BRIDGE_BYTES)
-}
-
-/** The chunk that holds the byte of `file` at `position`. */
-export function chunkAt(file: ManifestFile, position: number): ChunkIndex {
-  return (file.firstChunk + Math.floor(position / file.chunkSize)) as ChunkIndex
 }

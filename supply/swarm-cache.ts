@@ -1,7 +1,7 @@
 import { withDeadline } from '../protocol/deadline.ts'
 import { CHUNK_SOURCES, type ChunkSource, type FileChunks } from '../protocol/delivery.ts'
 import { IntegrityError } from '../protocol/errors.ts'
-import { bytesOfChunk, type ChunkSpan, chunkLength, chunksOfFile } from '../protocol/geometry.ts'
+import { bytesOfChunk, type ChunkSpan, chunkAt, chunkLength, chunksOfFile } from '../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
 import { type ChunkIndex, MiB } from '../protocol/units.ts'
 import type { RestingBytes, RunData, RunStore, StoredRun } from '../store/chunk-store.ts'
@@ -242,9 +242,8 @@ export class SwarmCache {
 
   /** First byte of `file` at or after `position` that cannot be read at once. */
   heldUntil(file: ManifestFile, position: number, limit: number): number {
-    const { first } = chunksOfFile(file)
     let at = position
-    for (let chunk = first + Math.floor(position / file.chunkSize); at < limit; chunk++) {
+    for (let chunk: number = chunkAt(file, position); at < limit; chunk++) {
       if (!this.isHeld(chunk as ChunkIndex)) break
       at = bytesOfChunk(file, chunk as ChunkIndex).end
     }

@@ -1,4 +1,4 @@
-import { type ByteSpan, bytesOfChunk } from '../protocol/geometry.ts'
+import { type ByteSpan, bytesOfChunk, chunkAt } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { answerRange, isOpenRange, parseContentRange, rangeHeader } from '../protocol/range.ts'
 import { KiB, MiB } from '../protocol/units.ts'
@@ -15,7 +15,6 @@ import {
 } from '../supply/head.ts'
 import { askOrigin, isBusy, type OriginAnswer } from '../supply/origin.ts'
 import { blobOf, SpanReader } from '../supply/span-reader.ts'
-import { chunkAt } from '../supply/supply.ts'
 import { feedsPlayer, type Target, takesWindows, targetOf, unnamed } from './route.ts'
 import type { SwarmSession } from './session.ts'
 import { RawRest, streamOf } from './stream.ts'

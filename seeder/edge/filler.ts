@@ -1,8 +1,7 @@
 import type { Clock } from '../../mesh/clock.ts'
-import { type ByteSpan, bytesOfChunk } from '../../protocol/geometry.ts'
+import { type ByteSpan, bytesOfChunk, chunkAt } from '../../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../../protocol/manifest.ts'
 import type { InfoHash } from '../../protocol/units.ts'
-import { chunkAt } from '../../supply/supply.ts'
 import type { Log } from '../log.ts'
 import type { EdgeSwarm } from './edge-swarm.ts'
 
