@@ -4,7 +4,7 @@ import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
 import { type ChunkIndex, type InfoHash, KiB, MiB } from '../protocol/units.ts'
 import { openNoStore } from '../store/none.ts'
 import { type Demand, Demands } from './demand.ts'
-import { OriginRun } from './origin-run.ts'
+import { OriginRun, type OriginRunOptions } from './origin-run.ts'
 import { PATIENCE } from './patience.ts'
 import { SwarmCache } from './swarm-cache.ts'
 
@@ -44,7 +44,7 @@ function demandAt(position: number): Demand {
 }
 
 /** An origin that sends as fast as it is read. */
-function startRun(cache: SwarmCache, demands: Demands, start: number): OriginRun {
+function startRun(cache: SwarmCache, demands: Demands, start: number, from: Partial<OriginRunOptions> = {}): OriginRun {
   return new OriginRun({
     file: FILE,
     cache,
@@ -55,7 +55,9 @@ function startRun(cache: SwarmCache, demands: Demands, start: number): OriginRun
     demands,
     version: 'one',
     patience: PATIENCE.origin,
+    momentBytes: () => 0,
     received: () => undefined,
+    ...from,
   })
 }
 
@@ -98,4 +100,55 @@ test('broken transfers are kept for whoever goes on with them, but few of them, 
   }
   const kept = cache.slots({ first: 0 as ChunkIndex, after: 16 as ChunkIndex }).map(([chunk]) => chunk)
   assert.deepEqual(kept, [14, 15])
+})
+
+/** A body as browsers have it, which lets its reader say where to. */
+function bytesBody(size: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let sent = 0
+  return new ReadableStream({
+    type: 'bytes',
+    pull(body) {
+      if (sent === size) {
+        body.close()
+        body.byobRequest?.respond(0)
+        return
+      }
+      const piece = Uint8Array.from({ length: Math.min(50_000, size - sent) }, (_, i) => (sent + i) % 251)
+      sent += piece.length
+      body.enqueue(piece)
+    },
+  })
+}
+
+/** How the first chunk stands after a body of `size` bytes, and how often its readers were told of bytes. */
+async function firstChunkOf(size: number, momentBytes: number) {
+  const [cache, demands] = [await openCache(), new Demands()]
+  demands.add(demandAt(0))
+  let arrivals = 0
+  const received = (bytes: number) => {
+    if (bytes > 0) arrivals++
+  }
+  const from = {
+    body: bytesBody(size),
+    end: FILE.chunkSize,
+    momentBytes: () => momentBytes,
+    demands: undefined,
+    received,
+  }
+  await startRun(cache, demands, 0, from).done
+  const slot = cache.slot(chunkAfter(0))
+  assert.ok(slot?.bytes.every((byte, i) => byte === i % 251))
+  return { bytes: slot?.filled, state: slot?.state, arrivals }
+}
+
+test('a chunk of a quick origin comes as a whole, one of a slower origin piece by piece', async () => {
+  const bytes = FILE.chunkSize
+  assert.deepEqual(await firstChunkOf(bytes, bytes), { bytes, state: 'whole', arrivals: 1 })
+  const slow = await firstChunkOf(bytes, bytes - 1)
+  assert.deepEqual([slow.bytes, slow.state], [bytes, 'whole'])
+  assert.ok(slow.arrivals >= bytes / (64 * KiB), `${slow.arrivals}`)
+})
+
+test('of a quick origin that ends too early, nothing that came is lost', async () => {
+  assert.deepEqual(await firstChunkOf(3 * MiB, FILE.chunkSize), { bytes: 3 * MiB, state: 'lost', arrivals: 1 })
 })

@@ -1,7 +1,7 @@
 import { withDeadline } from '../protocol/deadline.ts'
-import { type ByteSpan, bytesOfChunk, type ChunkSpan, chunksCovering } from '../protocol/geometry.ts'
+import { type ByteSpan, bytesOfChunk, type ChunkSpan, chunkAt, chunksCovering } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
-import type { ChunkIndex } from '../protocol/units.ts'
+import { type ChunkIndex, KiB } from '../protocol/units.ts'
 import { Bell } from './bell.ts'
 import { BEHIND_BYTES, type Demands } from './demand.ts'
 import type { Version } from './head.ts'
@@ -10,6 +10,9 @@ import type { SwarmCache } from './swarm-cache.ts'
 
 /** A reader that has paused for this long finds its transfer closed, and gets another when it reads on. */
 const MAX_PAUSE_MS = 60_000
+
+/** As much as browsers hand over at a time. */
+const PIECE_BYTES = 64 * KiB
 
 export interface OriginRunOptions {
   readonly file: ManifestFile
@@ -27,6 +30,8 @@ export interface OriginRunOptions {
   readonly version: Version
   /** Milliseconds of silence after which the run gives up. */
   readonly patience: number
+  /** So many bytes come within a moment: a chunk of no more is read as a whole, straight to where it stays. */
+  readonly momentBytes: () => number
   /** Bytes have come, and are in their slots. */
   readonly received: (bytes: number) => void
 }
@@ -34,7 +39,7 @@ export interface OriginRunOptions {
 /** One origin response on its way into slots. It owns the chunk it is at, and claims the next one when it gets there. */
 export class OriginRun {
   readonly #options: OriginRunOptions
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>
+  readonly #reader: BodyReader
   readonly #bell = new Bell()
   #position: number
   #slot: ChunkSlot | undefined
@@ -50,8 +55,8 @@ export class OriginRun {
     this.#options = options
     this.#position = options.span.start
     this.#end = Math.min(options.end, options.span.end)
-    this.#chunk = this.#chunkAt(options.span.start)
-    this.#reader = options.body.getReader()
+    this.#chunk = chunkAt(this.file, options.span.start)
+    this.#reader = readerOf(options.body)
     this.done = this.#run().then(() => this.#checked)
   }
 
@@ -92,7 +97,7 @@ export class OriginRun {
   shorten(bytes: number): void {
     const { file, answersRanges, demands, span } = this.#options
     if (!answersRanges || !demands) return
-    const last = this.#chunkAt(Math.max(this.#position, span.start + bytes - 1))
+    const last = chunkAt(file, Math.max(this.#position, span.start + bytes - 1))
     this.#end = Math.min(this.#end, bytesOfChunk(file, last).end)
   }
 
@@ -108,11 +113,13 @@ export class OriginRun {
   async #run(): Promise<void> {
     try {
       while (!this.#stopped && this.#position < this.end && (await this.#mayGoOn())) {
-        const { done, value } = await withDeadline(this.#reader.read(), this.#options.patience)
+        const { done, value } = await withDeadline(this.#read(), this.#options.patience)
+        if (value) {
+          this.#take(value)
+          this.#options.received(value.length)
+          this.#bell.ring()
+        }
         if (done) break
-        this.#take(value)
-        this.#options.received(value.length)
-        this.#bell.ring()
       }
     } catch {
       // The connection broke or fell silent: readers see the lost slot, and go on from the bytes that did arrive.
@@ -133,10 +140,18 @@ export class OriginRun {
     return true
   }
 
-  #take(arrived: Uint8Array): void {
+  #read(): Promise<Arrival> {
+    const { file, momentBytes } = this.#options
+    const { start, end } = bytesOfChunk(file, chunkAt(file, this.#position))
+    const length = end - start
+    const isWhole = start === this.#position && length <= momentBytes()
+    return isWhole ? this.#reader.read(length, length) : this.#reader.read(PIECE_BYTES, 1)
+  }
+
+  #take(arrived: Uint8Array<ArrayBuffer>): void {
     let bytes = arrived.subarray(0, this.end - this.#position)
     while (bytes.length > 0 && !this.#stopped) {
-      this.#chunk = this.#chunkAt(this.#position)
+      this.#chunk = chunkAt(this.file, this.#position)
       const { end } = bytesOfChunk(this.#options.file, this.#chunk)
       const part = bytes.subarray(0, end - this.#position)
       if (!this.#place(part)) return
@@ -147,7 +162,7 @@ export class OriginRun {
   }
 
   /** Puts bytes into the chunk's slot. Returns false when the run has met a chunk that somebody else has. */
-  #place(part: Uint8Array): boolean {
+  #place(part: Uint8Array<ArrayBuffer>): boolean {
     const { cache, file, demands, version } = this.#options
     const offset = this.#position - bytesOfChunk(file, this.#chunk).start
     if (!this.#slot && cache.isFree(this.#chunk)) {
@@ -178,9 +193,31 @@ export class OriginRun {
     )
     this.#checked = Promise.all([this.#checked, checking])
   }
+}
 
-  #chunkAt(position: number): ChunkIndex {
-    const { file } = this.#options
-    return (file.firstChunk + Math.floor(position / file.chunkSize)) as ChunkIndex
+interface BodyReader {
+  /** Reads up to `length` bytes, and where the browser lets us say so, no fewer than `min`. */
+  read(length: number, min: number): Promise<Arrival>
+  cancel(): Promise<void>
+}
+
+interface Arrival {
+  readonly done: boolean
+  readonly value?: Uint8Array<ArrayBuffer> | undefined
+}
+
+/** The platform's reader, with an option that its types do not know yet (Streams standard, "ReadableStreamBYOBReader"). */
+interface ByteReader {
+  read(view: Uint8Array<ArrayBuffer>, options: { readonly min: number }): Promise<Arrival>
+  cancel(): Promise<void>
+}
+
+/** Reads to where the bytes stay, if the body lets us: what browsers hand over by themselves has to be copied there. */
+function readerOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): BodyReader {
+  try {
+    const reader: ByteReader = body.getReader({ mode: 'byob' })
+    return { read: (length, min) => reader.read(new Uint8Array(length), { min }), cancel: () => reader.cancel() }
+  } catch {
+    return body.getReader()
   }
 }

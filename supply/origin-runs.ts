@@ -12,6 +12,9 @@ import { Throughput } from './throughput.ts'
 const ASK_EARLY_BYTES = 8 * KiB
 const MAX_ANSWER_MS = 400
 
+/** A reader does without what comes within this time until the last of it is here. */
+const MOMENT_MS = 50
+
 /** What has come is told as on its way for so long: by then it is stored, and told as held. */
 const STORING_MS = 1_500
 
@@ -94,6 +97,7 @@ export class OriginRuns {
       demands: paced || isWhole ? this.#demands : undefined,
       version: versionOf(answer.head),
       patience: patience.origin,
+      momentBytes: () => (this.throughput.perMs ?? 0) * MOMENT_MS,
       received: (bytes) => {
         this.#answered(askedMs)
         askedMs = undefined

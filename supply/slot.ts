@@ -47,10 +47,11 @@ export class ChunkSlot {
     return this.#bytes?.subarray(0, this.#filled) ?? new Uint8Array(0)
   }
 
-  /** Takes bytes in order; at most what is missing. */
-  append(bytes: Uint8Array): void {
+  /** Takes bytes in order; at most what is missing. A whole chunk stays where it is: nobody else may write to it. */
+  append(bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.length === this.length) this.#bytes = bytes
     this.#bytes ??= new Uint8Array(this.length)
-    this.#bytes.set(bytes, this.#filled)
+    if (this.#bytes !== bytes) this.#bytes.set(bytes, this.#filled)
     this.#filled += bytes.length
     this.#bell.ring()
   }
