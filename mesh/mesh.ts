@@ -47,6 +47,13 @@ export interface Invitation {
   accept(answer: string): Promise<boolean>
 }
 
+/** The answer to a stranger's offer, and what comes of it. */
+export interface Welcome {
+  readonly answer: string
+  /** Whether there is a link; settles in any case. */
+  readonly connected: Promise<boolean>
+}
+
 /** How long a chunk is looked for. */
 const GET_MS = 30_000
 const DESCRIBE_MS = 30_000
@@ -130,6 +137,18 @@ export class Mesh {
     const negotiation = this.#held(await this.#transport.answer(asCarried(offer)))
     void this.#adopt(negotiation, false)
     return negotiation.sdp
+  }
+
+  /**
+   * Answers the offer of a stranger, who may never come: one that has not connected within `deadlineMs` is given up.
+   * Undefined when there is no room for another link.
+   */
+  async welcome(offer: string, deadlineMs: number): Promise<Welcome | undefined> {
+    if (this.#overlay.swarm.swarm.room === 0) return undefined
+    const negotiation = this.#held(await this.#transport.answer(offer))
+    const cancel = this.#platform.clock.after(deadlineMs, () => negotiation.abandon())
+    const connected = this.#adopt(negotiation, false).finally(cancel)
+    return { answer: negotiation.sdp, connected }
   }
 
   /** Takes part in a swarm. @param shelf where its chunks are; memory by default */
