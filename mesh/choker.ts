@@ -46,6 +46,7 @@ export class Choker {
     for (const candidate of this.#candidates.values()) candidate.receivedBefore = candidate.session.downloads.received
     const served = new Set(sharing ? ranked.slice(0, this.#slots) : [])
     if (sharing) this.#addOptimistic(served, ranked)
+    if (sharing) this.#addSome(served, this.#newcomers())
     this.#apply(served)
   }
 
@@ -53,12 +54,24 @@ export class Choker {
   fill(sharing: boolean): void {
     const interested = this.#interested().map(({ session }) => session)
     const served = new Set(sharing ? interested.filter((session) => !session.amChoking) : [])
-    for (const session of sharing ? interested : []) if (served.size <= this.#slots) served.add(session)
+    if (sharing) this.#addSome(served, [...interested, ...this.#newcomers()])
     this.#apply(served)
   }
 
   #interested(): Candidate[] {
     return [...this.#candidates.values()].filter(({ session }) => session.peerInterested)
+  }
+
+  /**
+   * Those who have not said whether they want anything: given what is left, they can ask with their first words. Stock clients
+   * may overlook that they are served before they are interested.
+   */
+  #newcomers(): Session[] {
+    return [...this.#candidates.keys()].filter(({ isOurs, peerInterested }) => isOurs && peerInterested === undefined)
+  }
+
+  #addSome(served: Set<Session>, more: readonly Session[]): void {
+    for (const session of more) if (served.size <= this.#slots) served.add(session)
   }
 
   #addOptimistic(served: Set<Session>, ranked: readonly Session[]): void {

@@ -125,12 +125,13 @@ export class Conversation {
   }
 
   #greeted(peer: Peer, peerId: PeerId, nowMs: number): void {
-    const { roster, end, onStatus } = this.#parts
+    const { roster, end, onStatus, choker, holdings } = this.#parts
     if (!roster.tolerates(peerId)) {
       end(peer, 'not wanted', nowMs)
       return
     }
     for (const twin of roster.twins(peer, peerId)) end(twin, 'connected twice', nowMs)
+    choker.fill(holdings.sharing)
     onStatus()
   }
 

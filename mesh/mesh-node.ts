@@ -2,6 +2,7 @@ import { type ChunkSpan, chunkLength, type Placement } from '../protocol/geometr
 import { toHex } from '../protocol/hex.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
 import type { PeerId } from '../protocol/wire/handshake.ts'
+import { newPeerId } from './client-id.ts'
 import type { Clock } from './clock.ts'
 import type { Extension } from './extension.ts'
 import { fileOfChunk } from './file-of-chunk.ts'
@@ -71,9 +72,6 @@ export interface MeshStatus {
   readonly uploaded: number
 }
 
-/** Azureus-style client id (BEP 20). */
-const CLIENT_ID = '-TY0100-'
-
 interface Member {
   readonly driver: SwarmDriver
   readonly signalling: Signalling | undefined
@@ -102,8 +100,7 @@ export class MeshNode {
       nowMs: options.clock.now(),
       ...(options.onUpload && { onUpload: options.onUpload }),
     })
-    const prefix = Uint8Array.from(CLIENT_ID, (char) => char.charCodeAt(0))
-    this.peerId = toHex(Uint8Array.of(...prefix, ...options.randomBytes(12))) as PeerId
+    this.peerId = newPeerId(options.randomBytes(12))
     this.#pool = new TrackerPool({ clock: options.clock, random: () => this.#random(), openSocket: options.openSocket })
   }
 

@@ -8,6 +8,7 @@ import { type Arrival, FrameDecoder } from '../protocol/wire/frame-decoder.ts'
 import { encodeHandshake, type Handshake, type PeerId } from '../protocol/wire/handshake.ts'
 import { parseLoading } from '../protocol/wire/loading.ts'
 import type { BlockSpan, WireMessage } from '../protocol/wire/messages.ts'
+import { isOurs } from './client-id.ts'
 import { DownloadPipeline, type Lacks } from './download-pipeline.ts'
 import { DONT_HAVE_ID, FIRST_GUEST_ID, introduction, LOADING_ID } from './introduction.ts'
 import { Outbox } from './outbox.ts'
@@ -25,13 +26,15 @@ export interface SessionOptions {
   readonly lengthOf: (chunk: ChunkIndex) => number
   /** Bytes of a whole chunk. */
   readonly chunkSize: number
+  /** Whom the signalling promised. */
+  readonly expected: PeerId | undefined
   /** Whether we answer hash requests. */
   readonly provesBlocks: boolean
   /** Extensions that somebody else speaks here. */
   readonly guests: readonly string[]
   /** Bytes of the info dictionary, where one of the guests gives it. */
   readonly metadataSize: number | undefined
-  /** What we hold when the peer greets us, in wire order; empty says that we hold nothing. */
+  /** What we hold, in wire order; empty says that we hold nothing. */
   readonly ownBits: () => Uint8Array
   /** Called when `takeOutput` has something new. */
   readonly onOutput: () => void
@@ -51,7 +54,8 @@ export class Session {
   amChoking = true
   amInterested = false
   peerChoking = true
-  peerInterested = false
+  /** Undefined until the peer has said. */
+  peerInterested: boolean | undefined
   /** When bytes last came. */
   heardMs: number
   /** Whether the peer answers hash requests. */
@@ -65,6 +69,8 @@ export class Session {
   readonly #decoder = new FrameDecoder()
   readonly #outbox = new Outbox()
   #first = true
+  /** The peer has been told what we hold: from then on it is told of what changes. */
+  #isIntroduced = false
   /** How often the peer has stopped serving us. */
   #chokes = 0
 
@@ -74,12 +80,21 @@ export class Session {
     this.heardMs = options.nowMs
     this.bits = new Uint8Array(bitfieldLength(options.chunkCount))
     const { infoHash, peerId } = options
-    this.#write(encodeHandshake({ infoHash, peerId, extended: true, fast: true, v2: false }))
+    const handshake: Handshake = { infoHash, peerId, extended: true, fast: true, v2: false }
+    this.#write(encodeHandshake(handshake))
+    // One of ours speaks all that we speak: it need not say so first.
+    if (this.isOurs) this.#introduce(handshake)
   }
 
   /** Undefined until the peer has greeted us. */
   get peerId(): PeerId | undefined {
     return this.#remote?.peerId
+  }
+
+  /** Whether the peer is, as far as known, a client like this one. */
+  get isOurs(): boolean {
+    const id = this.peerId ?? this.#options.expected
+    return id !== undefined && isOurs(id)
   }
 
   /**
@@ -117,7 +132,7 @@ export class Session {
 
   /** Choking also forgets what the peer asked for (BEP 3; BEP 6: says so for each). */
   setChoking(choking: boolean): void {
-    if (this.#remote === undefined || this.amChoking === choking) return
+    if (!this.#isIntroduced || this.amChoking === choking) return
     this.amChoking = choking
     this.send({ kind: choking ? 'choke' : 'unchoke' })
     if (choking) this.#refuse(this.uploads.take())
@@ -128,7 +143,7 @@ export class Session {
    * from elsewhere.
    */
   announce(chunk: ChunkIndex): void {
-    if (this.#remote === undefined) return
+    if (!this.#isIntroduced) return
     const message = encodeMessage({ kind: 'have', chunk })
     if (this.has(chunk)) this.#outbox.add(message)
     else this.#write(message)
@@ -195,9 +210,14 @@ export class Session {
     if (handshake.infoHash !== this.#options.infoHash)
       throw new ProtocolViolation(`peer is of swarm ${handshake.infoHash}`)
     this.#remote = handshake
-    for (const message of introduction(handshake, { ...this.#options, own: this.#options.ownBits() }))
-      this.send(message)
+    if (!this.#isIntroduced) this.#introduce(handshake)
     return { kind: 'greeted', peerId: handshake.peerId }
+  }
+
+  /** @param peer what it speaks */
+  #introduce(peer: Handshake): void {
+    this.#isIntroduced = true
+    for (const message of introduction(peer, { ...this.#options, own: this.#options.ownBits() })) this.send(message)
   }
 
   #onMessage(message: Exclude<Arrival, { kind: 'handshake' }>, nowMs: number): SessionEvent | undefined {

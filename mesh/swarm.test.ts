@@ -62,6 +62,26 @@ test('what connected peers would send is known without asking', async () => {
   assert.deepEqual([...b.driver.swarm.available], [0xff, 0xc0, 0])
 })
 
+test('a newcomer is told with the first words what it may ask for at once', async () => {
+  const { clock, peer } = world()
+  const wire = { latencyMs: 100, bytesPerMs: 100_000 }
+  const [holder, newcomer] = [peer().hold(), peer()]
+  connect(clock, holder, newcomer, wire)
+  const chunk = newcomer.fetch(0)
+  await clock.advance(110)
+  assert.deepEqual([...newcomer.driver.swarm.available], [0xff, 0xff, 0xff])
+  await clock.until(chunk, 210)
+})
+
+test('a slot that was given in advance goes to who is interested', async () => {
+  const { clock, peer } = world()
+  const seeder = peer().hold()
+  for (let i = 0; i < 9; i++) connect(clock, seeder, peer().hold())
+  const leecher = peer()
+  connect(clock, seeder, leecher)
+  assertWhole(await clock.until(leecher.fetchAll(), 2_000))
+})
+
 test('when a peer leaves, what only it had is no longer available', async () => {
   const { clock, peer } = world()
   const leecher = peer()

@@ -204,6 +204,7 @@ export class Swarm {
       chunkCount,
       chunkSize,
       lengthOf,
+      expected: peerId,
       provesBlocks: trees !== undefined,
       guests: this.#guests.names,
       metadataSize: this.#options.metadataSize,
@@ -214,6 +215,7 @@ export class Swarm {
     const peer = newPeer({ link, session, initiator, expected: peerId }, nowMs)
     this.#roster.peers.set(link, peer)
     this.#choker.add(session)
+    this.#choker.fill(this.#holdings.sharing)
     this.#dirty.add(peer)
   }
 

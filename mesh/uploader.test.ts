@@ -16,6 +16,7 @@ function uploaderWithPeer() {
     chunkCount: COUNT,
     lengthOf: () => CHUNK,
     chunkSize: CHUNK,
+    expected: undefined,
     provesBlocks: false,
     guests: [],
     metadataSize: undefined,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { newPeerId } from '../../mesh/client-id.ts'
 import type { Clock } from '../../mesh/clock.ts'
 import { SwarmDriver, type SwarmDriverOptions } from '../../mesh/swarm-driver.ts'
 import { SwarmTrees } from '../../mesh/swarm-trees.ts'
@@ -152,9 +153,9 @@ export function virtualLinks(clock: Clock, wire: Partial<Wire> = {}): [VirtualLi
 export const INFO_HASH = '0123456789abcdef0123456789abcdef01234567' as InfoHash
 export const CHUNK_SIZE = 64 * KiB
 
-/** 40 hex digits out of a number: peer ids compare as the numbers do. */
+/** Peer ids that compare as the numbers do. */
 export function peerId(number: number): PeerId {
-  return number.toString(16).padStart(40, '0') as PeerId
+  return newPeerId(Buffer.from(number.toString(16).padStart(24, '0'), 'hex'))
 }
 
 /** Bytes that differ from chunk to chunk, and from block to block. */
