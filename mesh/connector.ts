@@ -43,6 +43,7 @@ export class Connector {
   /** Connections that are being made, and with whom. */
   readonly #connecting = new Map<Negotiation, PeerId>()
   #answering = 0
+  #offering = 0
   #incoming = 0
   #incomingSinceMs = 0
   #closed = false
@@ -61,14 +62,35 @@ export class Connector {
     return this.#connecting.size
   }
 
+  /** Offers that nobody has answered, those that are being made included. */
+  get offered(): number {
+    return this.#pending.size + this.#offering
+  }
+
   /** Offers that there is room for. */
   get roomForOffers(): number {
-    return Math.max(0, this.#room - this.#pending.size)
+    return Math.max(0, this.#room - this.offered)
   }
 
   async makeOffers(count: number): Promise<MadeOffer[]> {
+    this.#offering += count
     const offers = await Promise.all(Array.from({ length: count }, () => this.#makeOffer()))
+    this.#offering -= count
     return offers.filter((offer) => offer !== undefined)
+  }
+
+  /** Whether an offer can still be answered. */
+  isPending({ offerId }: MadeOffer): boolean {
+    return this.#pending.has(offerId)
+  }
+
+  /** Nobody is left to answer. */
+  dropOffers(): void {
+    for (const { offer, cancelExpiry } of this.#pending.values()) {
+      cancelExpiry()
+      offer.abandon()
+    }
+    this.#pending.clear()
   }
 
   /** Somebody answered one of our offers. */
@@ -100,11 +122,7 @@ export class Connector {
   /** Ends everything that is not open yet. */
   close(): void {
     this.#closed = true
-    for (const { offer, cancelExpiry } of this.#pending.values()) {
-      cancelExpiry()
-      offer.abandon()
-    }
-    this.#pending.clear()
+    this.dropOffers()
     for (const negotiation of this.#connecting.keys()) negotiation.abandon()
     this.#connecting.clear()
   }

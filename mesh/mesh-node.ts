@@ -50,6 +50,8 @@ export interface SwarmMembership {
   readonly onStatus: (status: MeshStatus) => void
   /** Gives the info dictionary to peers that know its hash alone. */
   readonly metadata?: Extension & { readonly size: number }
+  /** Somebody waits for the first peer. */
+  readonly isHurried?: boolean
   /** A peer of the swarm sent something wrong, and is not welcome any more. */
   readonly onBan?: () => void
 }
@@ -118,6 +120,7 @@ export class MeshNode {
             ...this.#meeting(announce, transport),
             infoHash,
             driver,
+            isHurried: membership.isHurried === true && this.#sharing,
             onChange: () => this.#report(infoHash, onStatus),
           })
     const member = { driver, signalling }

@@ -71,6 +71,8 @@ class SteeredTracker {
 class CountingTransport implements Transport {
   alive = 0
   opens = true
+  /** How long it takes to describe an offer. */
+  describedMs = 0
   readonly #clock: VirtualClock
 
   constructor(clock: VirtualClock) {
@@ -78,6 +80,7 @@ class CountingTransport implements Transport {
   }
 
   async offer() {
+    if (this.describedMs > 0) await new Promise<void>((resolve) => this.#clock.after(this.describedMs, resolve))
     const negotiation = this.#negotiate(() => this.opens && this.#clock.now() < 0)
     return { ...negotiation, accept: () => undefined }
   }
@@ -104,11 +107,16 @@ class CountingTransport implements Transport {
   }
 }
 
-function setUp(announce = ['ws://one/announce'], options: Partial<SignallingOptions> = {}) {
+function setUp(
+  announce = ['ws://one/announce'],
+  options: Partial<SignallingOptions> = {},
+  { held = 0, describedMs = 0 } = {},
+) {
   const clock = new VirtualClock()
   const tracker = new SteeredTracker(clock)
   const transport = new CountingTransport(clock)
-  const peer = new VirtualPeer(clock, 1, { chunkCount: 8 })
+  transport.describedMs = describedMs
+  const peer = new VirtualPeer(clock, 1, { chunkCount: 8 }).hold(0, held)
   const pool = new TrackerPool({ clock, random: () => 0.5, openSocket: tracker.open })
   let lastOffer = 0
   const reported: number[] = []
@@ -133,6 +141,39 @@ test('nobody else there: no offers are made', async () => {
   const { clock, tracker, transport, signalling, offersIn } = setUp()
   await clock.advance(100)
   assert.equal(signalling.phase, 'up')
+  assert.deepEqual(tracker.heard.map(offersIn), [0])
+  assert.equal(transport.alive, 0)
+})
+
+test('who is in a hurry gives its offers with the first announce, and makes no more than there are peers', async () => {
+  const { clock, tracker, transport, offersIn } = setUp(undefined, { isHurried: true })
+  tracker.peers = 5
+  await clock.advance(100)
+  assert.deepEqual(tracker.heard.map(offersIn), [3, 1])
+  assert.equal(transport.alive, 4)
+})
+
+test('offers that are ready after the first announce follow it, unless there is nobody', async () => {
+  const offersWith = async (peers: number) => {
+    const world = setUp(undefined, { isHurried: true }, { describedMs: 40 })
+    world.tracker.peers = peers
+    await world.clock.advance(100)
+    return { offers: world.tracker.heard.map(world.offersIn), alive: world.transport.alive }
+  }
+  assert.deepEqual(await offersWith(3), { offers: [0, 3], alive: 3 })
+  assert.deepEqual(await offersWith(1), { offers: [0], alive: 0 })
+})
+
+test('offers made in a hurry are dropped when nobody is there to take them', async () => {
+  const { clock, tracker, transport, offersIn } = setUp(undefined, { isHurried: true })
+  await clock.advance(100)
+  assert.deepEqual(tracker.heard.map(offersIn), [3])
+  assert.equal(transport.alive, 0)
+})
+
+test('who lacks nothing makes no offers in a hurry', async () => {
+  const { clock, tracker, transport, offersIn } = setUp(undefined, { isHurried: true }, { held: 8 })
+  await clock.advance(100)
   assert.deepEqual(tracker.heard.map(offersIn), [0])
   assert.equal(transport.alive, 0)
 })

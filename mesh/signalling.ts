@@ -20,6 +20,8 @@ export interface SignallingOptions {
   readonly newOfferId: () => OfferId
   /** Whether we offer connections; who does not only answers. By default always. */
   readonly isSeeking?: () => boolean
+  /** Somebody waits for the first peer: some offers are made before it is known whether there is anybody to take them. */
+  readonly isHurried?: boolean
   /** Peers that we are connected to; by default those of `driver`. */
   readonly met?: () => number
   /** `phase` changed, or `expected` for another reason than `driver`. */
@@ -31,6 +33,8 @@ export type SignallingPhase = 'joining' | 'up' | 'down'
 
 /** Connections that are offered in one announce: each costs an RTCPeerConnection until it is answered or expires. */
 const MAX_OFFERS = 5
+/** Likewise, before a tracker has told how many are worth making. */
+const EARLY_OFFERS = 3
 const DEFAULT_INTERVAL_MS = 120_000
 const SHORTEST_INTERVAL_MS = 5_000
 const LONGEST_INTERVAL_MS = 10 * 60_000
@@ -60,6 +64,10 @@ export class Signalling {
   #cancelResponse: (() => void) | undefined
   #cancelReturn: (() => void) | undefined
   #known = 0
+  /** Offers that no tracker has been given yet. */
+  #early: readonly MadeOffer[] = []
+  /** The current tracker knows us. */
+  #hasStarted = false
   #lonelyMs = FIRST_LONELY_MS
   #closed = false
 
@@ -72,6 +80,7 @@ export class Signalling {
       changing: (change) => this.#expecting(change),
     })
     this.#subscription = this.#subscribe()
+    if (options.isHurried && options.driver.swarm.missing > 0) void this.#offerEarly()
   }
 
   /** Says goodbye and ends everything that is not open yet. */
@@ -108,12 +117,31 @@ export class Signalling {
   #subscribe(): TrackerSubscription {
     const generation = ++this.#generation
     const isCurrent = () => !this.#closed && generation === this.#generation
+    this.#hasStarted = false
     return this.#options.pool.subscribe(this.#trackers[this.#current] ?? '', this.#options.infoHash, {
-      // The first announce carries no offers: it costs nothing, and tells how many are worth making.
-      onOpen: () => isCurrent() && this.#announce('started', []),
+      onOpen: () => isCurrent() && this.#start(),
       onMessage: (message) => isCurrent() && this.#onMessage(message),
       onDown: () => isCurrent() && this.#fallOver(),
     })
+  }
+
+  /** The first announce tells how many offers are worth making; it carries those that are there already. */
+  #start(): void {
+    this.#hasStarted = true
+    this.#announce('started', this.#takeEarly())
+  }
+
+  async #offerEarly(): Promise<void> {
+    this.#early = await this.#connector.makeOffers(EARLY_OFFERS)
+    if (this.phase === 'up' && this.#known === 0) this.#connector.dropOffers()
+    const early = this.#hasStarted ? this.#takeEarly() : []
+    if (early.length > 0) this.#announce(undefined, early)
+  }
+
+  #takeEarly(): readonly MadeOffer[] {
+    const early = this.#early.filter((offer) => this.#connector.isPending(offer))
+    this.#early = []
+    return early
   }
 
   #fallOver(): void {
@@ -179,7 +207,8 @@ export class Signalling {
     const askedMs = interval === undefined ? DEFAULT_INTERVAL_MS : interval * 1000
     const waitMs = Math.max(SHORTEST_INTERVAL_MS, Math.min(LONGEST_INTERVAL_MS, askedMs))
     this.#announceLater(this.#options.clock.now() + waitMs)
-    if (first) void this.#makeOffers(false)
+    if (this.#known === 0) this.#connector.dropOffers()
+    if (first) void this.#makeOffers(false, this.#connector.offered)
   }
 
   /** Announces when the tracker wants it, or sooner when few of the peers that it knows are connected. */
@@ -189,6 +218,7 @@ export class Signalling {
     const waitMs = Math.min(this.#lonelyMs, Math.max(0, dueMs - clock.now()))
     this.#lonelyMs = Math.min(LONELY_MS, 2 * this.#lonelyMs)
     this.#cancelAnnounce = clock.after(waitMs, () => {
+      if (this.#isComplete) this.#connector.dropOffers() // nobody is left to take them
       const isLonely = this.#isSeeking && this.#met < Math.min(FEW_PEERS, this.#known)
       if (isLonely || clock.now() >= dueMs) void this.#makeOffers(true)
       else this.#announceLater(dueMs)
@@ -201,19 +231,26 @@ export class Signalling {
     this.#options.onChange()
   }
 
-  /** @param regardless announce even when there is nobody to offer to */
-  async #makeOffers(regardless: boolean): Promise<void> {
+  /**
+   * @param regardless announce even when there is nobody to offer to
+   * @param fewer offers that some of them have, or are about to
+   */
+  async #makeOffers(regardless: boolean, fewer = 0): Promise<void> {
     const generation = this.#generation
-    const made = await this.#connector.makeOffers(this.#offersWorthMaking())
+    const made = await this.#connector.makeOffers(Math.max(0, this.#offersWorthMaking() - fewer))
     if (!this.#closed && generation === this.#generation && (regardless || made.length > 0))
       this.#announce(undefined, made)
   }
 
   /** While somebody is missing: the tracker passes offers on at random, and whoever is connected already ignores them. */
   #offersWorthMaking(): number {
-    const { connecting, roomForOffers } = this.#connector
-    const isComplete = this.#known <= this.#met + connecting
-    return isComplete || !this.#isSeeking ? 0 : Math.min(this.#known, roomForOffers, MAX_OFFERS)
+    if (this.#isComplete || !this.#isSeeking) return 0
+    return Math.min(this.#known, this.#connector.roomForOffers, MAX_OFFERS)
+  }
+
+  /** Whether all are met that the tracker knows. */
+  get #isComplete(): boolean {
+    return this.#known <= this.#met + this.#connector.connecting
   }
 
   get #isSeeking(): boolean {

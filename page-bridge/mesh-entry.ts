@@ -73,6 +73,7 @@ class PageMesh implements Mesh {
       files: ticket.files,
       announce: 'RTCPeerConnection' in globalThis ? mesh.announce : [],
       transport: browserTransport(mesh.iceServers),
+      isHurried: true,
       held,
       read: (chunk) => this.#read(infoHash, chunk),
       verify: chunkVerifier(ticket),
