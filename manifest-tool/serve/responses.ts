@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { basename, dirname } from 'node:path'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import send from 'send'
 import { answerRange, rangeHeader } from '../../protocol/range.ts'
 import { mediaTypeOf } from '../scan.ts'
@@ -8,6 +10,10 @@ import { bufferSource, fileSource, writeBody } from './body.ts'
 import { noneMatchHits, rangeApplies } from './conditions.ts'
 import type { Egress } from './egress.ts'
 import { injectTag } from './inject.ts'
+
+const pack = promisify(gzip)
+/** Packed scripts that are kept. */
+const MOST_PACKED = 16
 
 /** One request, and what its response reports to. */
 export interface Exchange {
@@ -91,18 +97,42 @@ export async function answerFile(exchange: Exchange, file: FileToSend): Promise<
 
 /** Answers with a page that has our tag. Always whole: a range of a page is of no use to anybody. */
 export async function answerPage(exchange: Exchange, file: FileToSend): Promise<void> {
+  await answerWhole(exchange, file, injectTag(await readFile(file.absolute)), 'tagged')
+}
+
+/** Our scripts, by ETag: there are four, and they change when the package does. */
+const packed = new Map<string, Promise<Buffer>>()
+
+/** Answers with a script of ours, packed where the client takes that: visitors wait for it before they meet their peers. */
+export async function answerScript(exchange: Exchange, file: FileToSend): Promise<void> {
+  const { headers } = exchange.request
+  exchange.response.setHeader('Vary', 'Accept-Encoding')
+  if (headers.range !== undefined || !/\bgzip\b(?!\s*;\s*q=0)/.test(String(headers['accept-encoding'])))
+    return await answerFile(exchange, file)
+  const key = file.absolute + file.etag
+  if (packed.size > MOST_PACKED) packed.clear()
+  const packing = packed.get(key) ?? readFile(file.absolute).then((bytes) => pack(bytes))
+  packed.set(key, packing)
+  packing.catch(() => packed.delete(key))
+  const bytes = await packing
+  exchange.response.setHeader('Content-Encoding', 'gzip')
+  await answerWhole(exchange, file, bytes, 'gzip')
+}
+
+/** @param variant of the file: has an ETag of its own */
+async function answerWhole(exchange: Exchange, file: FileToSend, bytes: Buffer, variant: string): Promise<void> {
   const { request, response, egress, onWritten } = exchange
-  const page = injectTag(await readFile(file.absolute))
-  const etag = file.etag.replace(/"$/, '-tagged"')
+  const etag = file.etag.replace(/"$/, `-${variant}"`)
   response.setHeader('Content-Type', mediaTypeOf(file.path))
   response.setHeader('ETag', etag)
   response.setHeader('Cache-Control', 'no-cache')
   if (noneMatchHits(request.headers['if-none-match'], etag)) {
     response.removeHeader('Content-Type')
+    response.removeHeader('Content-Encoding')
     response.writeHead(304).end()
     return
   }
-  response.setHeader('Content-Length', page.length)
+  response.setHeader('Content-Length', bytes.length)
   if (request.method === 'HEAD') response.end()
-  else await writeBody(response, bufferSource(page), { start: 0, length: page.length, egress, onWritten })
+  else await writeBody(response, bufferSource(bytes), { start: 0, length: bytes.length, egress, onWritten })
 }

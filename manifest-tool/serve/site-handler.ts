@@ -6,7 +6,15 @@ import { HASH_FOLDER } from '../scan.ts'
 import type { Egress } from './egress.ts'
 import type { LiveManifest } from './live-manifest.ts'
 import type { OriginMetrics, PathClass } from './metrics.ts'
-import { allowOrigins, answerFile, answerPage, answerPreflight, answerText, type Exchange } from './responses.ts'
+import {
+  allowOrigins,
+  answerFile,
+  answerPage,
+  answerPreflight,
+  answerScript,
+  answerText,
+  type Exchange,
+} from './responses.ts'
 import { pathOfTarget, resolveTarget, type SiteTarget } from './site-request.ts'
 
 /** How long a visitor waits for the first manifest; after that the page goes on without. */
@@ -75,6 +83,7 @@ export class SiteHandler {
     } else if (target.kind === 'malformed') answerText(response, 400, 'the path is malformed')
     else if (target.kind === 'absent') answerText(response, 404, 'not found')
     else if (inject && pathClass === 'page') await answerPage(exchange, target)
+    else if (pathClass === 'script') await answerScript(exchange, target)
     else await answerFile(exchange, target)
   }
 

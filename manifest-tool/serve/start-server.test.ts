@@ -5,6 +5,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import { WebSocket } from 'ws'
 import { parseManifest } from '../../protocol/manifest.ts'
 import { makeFolder } from '../../test/harness/cli.ts'
@@ -181,6 +182,21 @@ test('pages get the tag once, in their head, and a tag of their own for caches',
     assert.ok((await ask(server, `/${name}`)).body.equals(await readFile(join(dir, name))), name)
   const plain = await serve(t, { dir, inject: false })
   assert.ok((await ask(plain, '/')).body.equals(await readFile(join(dir, 'index.html'))))
+})
+
+test('our scripts go out packed to those who take that, and are the same', async (t) => {
+  const dir = await makeFolder(t, { 'tributary-mesh.js': 'export const mesh = 1\n'.repeat(1000) })
+  const server = await serve(t, { dir })
+  const plain = await ask(server, '/tributary-mesh.js')
+  const packed = await ask(server, '/tributary-mesh.js', { headers: { 'Accept-Encoding': 'br, gzip' } })
+  assert.equal(packed.headers['content-encoding'], 'gzip')
+  assert.ok(packed.body.length < plain.body.length / 2)
+  assert.ok(gunzipSync(packed.body).equals(plain.body))
+  assert.notEqual(packed.headers.etag, plain.headers.etag)
+  const again = { 'Accept-Encoding': 'gzip', 'If-None-Match': packed.headers.etag ?? '' }
+  assert.equal((await ask(server, '/tributary-mesh.js', { headers: again })).status, 304)
+  const part = { 'Accept-Encoding': 'gzip', Range: 'bytes=0-9' }
+  assert.ok((await ask(server, '/tributary-mesh.js', { headers: part })).body.equals(plain.body.subarray(0, 10)))
 })
 
 test('a manifest on the fly: right, renewed when files change, and nothing written into the site', async (t) => {
