@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { channelOf } from './channel.ts'
 
@@ -12,6 +14,19 @@ const description = (fingerprint: string, password = 'p', end = '\r\n') =>
   ]
     .concat('a=setup:actpass', '')
     .join(end)
+
+interface Vectors {
+  readonly channels: readonly { readonly one: string; readonly other: string; readonly digest: string }[]
+}
+
+test('what nodes sign about two descriptions, as others work it out', () => {
+  const vectors: Vectors = JSON.parse(readFileSync(new URL('../test/vectors/dht.json', import.meta.url), 'utf8'))
+  assert.ok(vectors.channels.length > 0)
+  for (const { one, other, digest } of vectors.channels) {
+    const text = channelOf(one, other) ?? ''
+    assert.equal(createHash('sha256').update(text).digest('hex'), digest)
+  }
+})
 
 test('both sides read the same channel out of the two descriptions', () => {
   const [ours, theirs] = [description('AA'), description('BB')]

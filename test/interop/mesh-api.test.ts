@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import type { Mesh } from '../../mesh/mesh.ts'
 import { openDoor, openMesh } from '../../seeder/node-mesh.ts'
@@ -130,6 +131,18 @@ test('what a reader does to its bytes stays with it', { timeout: 30_000 }, async
   for (let i = 0; i < 2; i++) (await client.get(infoHash, 0))?.fill(0)
   const again = await client.get(infoHash, 0)
   assert.ok(again && Buffer.from(again).equals(bytes.subarray(0, chunkSize)))
+})
+
+test('networks are called at trackers what others work out', async (t) => {
+  const { networks }: { networks: readonly { readonly name: string; readonly infoHash: string }[] } = JSON.parse(
+    readFileSync(new URL('../vectors/dht.json', import.meta.url), 'utf8'),
+  )
+  assert.ok(networks.length > 0)
+  for (const { name, infoHash } of networks) {
+    const mesh = await openMesh({ network: name })
+    t.after(() => mesh.close())
+    assert.equal(mesh.network, infoHash)
+  }
 })
 
 test('a program whose clients are closed ends', { timeout: 30_000 }, async (t) => {
