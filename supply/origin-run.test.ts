@@ -120,35 +120,46 @@ function bytesBody(size: number): ReadableStream<Uint8Array<ArrayBuffer>> {
   })
 }
 
-/** How the first chunk stands after a body of `size` bytes, and how often its readers were told of bytes. */
-async function firstChunkOf(size: number, momentBytes: number) {
+/** How the second chunk stands after a body of `size` bytes, and how often its readers were told of bytes. */
+async function secondChunkOf(size: number, momentBytes: number) {
   const [cache, demands] = [await openCache(), new Demands()]
   demands.add(demandAt(0))
-  let arrivals = 0
+  let [seen, arrivals] = [0, 0]
   const received = (bytes: number) => {
-    if (bytes > 0) arrivals++
+    if (bytes > 0 && seen >= FILE.chunkSize) arrivals++
+    seen += bytes
   }
-  const from = {
-    body: bytesBody(size),
-    end: FILE.chunkSize,
-    momentBytes: () => momentBytes,
-    demands: undefined,
-    received,
-  }
-  await startRun(cache, demands, 0, from).done
-  const slot = cache.slot(chunkAfter(0))
-  assert.ok(slot?.bytes.every((byte, i) => byte === i % 251))
+  const body = bytesBody(size)
+  const end = 2 * FILE.chunkSize
+  await startRun(cache, demands, 0, { body, end, momentBytes: () => momentBytes, demands: undefined, received }).done
+  const slot = cache.slot(chunkAfter(FILE.chunkSize))
+  assert.ok(slot?.bytes.every((byte, i) => byte === (FILE.chunkSize + i) % 251))
   return { bytes: slot?.filled, state: slot?.state, arrivals }
 }
 
 test('a chunk of a quick origin comes as a whole, one of a slower origin piece by piece', async () => {
   const bytes = FILE.chunkSize
-  assert.deepEqual(await firstChunkOf(bytes, bytes), { bytes, state: 'whole', arrivals: 1 })
-  const slow = await firstChunkOf(bytes, bytes - 1)
+  assert.deepEqual(await secondChunkOf(2 * bytes, bytes), { bytes, state: 'whole', arrivals: 1 })
+  const slow = await secondChunkOf(2 * bytes, 0)
   assert.deepEqual([slow.bytes, slow.state], [bytes, 'whole'])
   assert.ok(slow.arrivals >= bytes / (64 * KiB), `${slow.arrivals}`)
 })
 
+test('the first chunk comes piece by piece, however quick the origin', async () => {
+  const [cache, demands] = [await openCache(), new Demands()]
+  demands.add(demandAt(0))
+  let first = 0
+  const received = (bytes: number) => {
+    first ||= bytes
+  }
+  const from = { body: bytesBody(FILE.chunkSize), momentBytes: () => FILE.chunkSize, received }
+  const run = startRun(cache, demands, 0, from)
+  await soon()
+  run.stop()
+  assert.ok(first > 0 && first <= 64 * KiB, `${first}`)
+})
+
 test('of a quick origin that ends too early, nothing that came is lost', async () => {
-  assert.deepEqual(await firstChunkOf(3 * MiB, FILE.chunkSize), { bytes: 3 * MiB, state: 'lost', arrivals: 1 })
+  const came = await secondChunkOf(FILE.chunkSize + 3 * MiB, FILE.chunkSize)
+  assert.deepEqual(came, { bytes: 3 * MiB, state: 'lost', arrivals: 1 })
 })

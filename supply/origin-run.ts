@@ -1,7 +1,7 @@
 import { withDeadline } from '../protocol/deadline.ts'
 import { type ByteSpan, bytesOfChunk, type ChunkSpan, chunkAt, chunksCovering } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
-import { type ChunkIndex, KiB } from '../protocol/units.ts'
+import { type ChunkIndex, KiB, MiB } from '../protocol/units.ts'
 import { Bell } from './bell.ts'
 import { BEHIND_BYTES, type Demands } from './demand.ts'
 import type { Version } from './head.ts'
@@ -10,6 +10,9 @@ import type { SwarmCache } from './swarm-cache.ts'
 
 /** A reader that has paused for this long finds its transfer closed, and gets another when it reads on. */
 const MAX_PAUSE_MS = 60_000
+
+/** Readers may wait for the first bytes of a transfer, and it is too early to count on the rest. */
+const STEADY_BYTES = 1 * MiB
 
 /** As much as browsers hand over at a time. */
 const PIECE_BYTES = 64 * KiB
@@ -30,7 +33,7 @@ export interface OriginRunOptions {
   readonly version: Version
   /** Milliseconds of silence after which the run gives up. */
   readonly patience: number
-  /** So many bytes come within a moment: a chunk of no more is read as a whole, straight to where it stays. */
+  /** So many bytes come within a moment: no more than these are read at once, and a whole chunk straight to where it stays. */
   readonly momentBytes: () => number
   /** Bytes have come, and are in their slots. */
   readonly received: (bytes: number) => void
@@ -141,11 +144,11 @@ export class OriginRun {
   }
 
   #read(): Promise<Arrival> {
-    const { file, momentBytes } = this.#options
-    const { start, end } = bytesOfChunk(file, chunkAt(file, this.#position))
-    const length = end - start
-    const isWhole = start === this.#position && length <= momentBytes()
-    return isWhole ? this.#reader.read(length, length) : this.#reader.read(PIECE_BYTES, 1)
+    const { file, momentBytes, span } = this.#options
+    const left = bytesOfChunk(file, chunkAt(file, this.#position)).end - this.#position
+    // When the connection breaks, what was read at once so far is lost.
+    const isQuick = this.#position >= span.start + STEADY_BYTES && left <= momentBytes()
+    return isQuick ? this.#reader.read(left, left) : this.#reader.read(Math.min(left, PIECE_BYTES), 1)
   }
 
   #take(arrived: Uint8Array<ArrayBuffer>): void {
