@@ -5,9 +5,14 @@ import type { Download, DownloadOptions } from './commands.ts'
 import type { Control } from './control.ts'
 import type { Site } from './site.ts'
 
-/** How a page gets its bytes. `pass`: a worker that does nothing but `respondWith(fetch(request))`. */
+/** What is compared: no worker, one that does nothing but `respondWith(fetch(request))`, and ours. */
 export const CLIENTS = ['none', 'pass', 'tributary'] as const
-export type ClientKind = (typeof CLIENTS)[number]
+
+/** How a page gets its bytes. `blobs`: from a worker that keeps files in IndexedDB and answers with its Blobs, and no more. */
+export type ClientKind = (typeof CLIENTS)[number] | 'blobs'
+
+/** Workers of the benches' site. */
+const WORKERS = { pass: '/pass-through.js', blobs: '/blobs.js' } as const
 
 /** A visitor with an origin of its own, so that each client's bytes are counted apart. */
 export class Client {
@@ -51,7 +56,7 @@ export async function openClient(kind: ClientKind, options: ClientOptions): Prom
       control,
       name: `${kind}-${server.port}`,
       page: `${server.url}downloads.html`,
-      ...(kind === 'pass' && { parameters: { worker: '/pass-through.js' } }),
+      ...((kind === 'pass' || kind === 'blobs') && { parameters: { worker: WORKERS[kind] } }),
       ...(args && { args }),
     }),
     (open) => open.close(),

@@ -77,6 +77,44 @@ export function rateOf(megabits: number | undefined): number | undefined {
 
 const PAGES = ['downloads', 'link', 'webtorrent', 'mesh'] as const
 
+const TAKES_OVER = `addEventListener('install', () => skipWaiting())
+addEventListener('activate', (event) => event.waitUntil(clients.claim()))
+`
+
+/** Stores a file when it is first asked for, in records of 4 MiB, and answers with one Blob of them all. */
+const BLOBS = `const settled = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+const opening = indexedDB.open('blobs', 1)
+opening.onupgradeneeded = () => opening.result.createObjectStore('blobs')
+const opened = settled(opening)
+async function store(mode) {
+  return (await opened).transaction('blobs', mode).objectStore('blobs')
+}
+async function stored(url) {
+  return settled((await store('readonly')).getAll(IDBKeyRange.bound([url], [url, []])))
+}
+async function fill(url) {
+  for (let start = 0; ; start += 4 * 2 ** 20) {
+    const headers = { range: 'bytes=' + start + '-' + (start + 4 * 2 ** 20 - 1) }
+    const response = await fetch(url, { headers, cache: 'no-store' })
+    if (response.status !== 206) return
+    const blob = await response.blob()
+    await settled((await store('readwrite')).put(blob, [url, start]))
+  }
+}
+async function answer({ url }) {
+  if ((await stored(url)).length === 0) await fill(url)
+  return new Response(new Blob(await stored(url)))
+}
+addEventListener('message', () => globalThis.gc?.())
+addEventListener('fetch', (event) => {
+  if (event.request.url.endsWith('.bin')) event.respondWith(answer(event.request))
+})
+`
+
 async function writePages(dir: string): Promise<void> {
   const folder = fileURLToPath(new URL('../page/', import.meta.url))
   for (const name of PAGES) {
@@ -96,11 +134,10 @@ async function writePages(dir: string): Promise<void> {
   }
   await writeFile(
     join(dir, 'pass-through.js'),
-    `addEventListener('install', () => skipWaiting())
-addEventListener('activate', (event) => event.waitUntil(clients.claim()))
-addEventListener('fetch', (event) => event.respondWith(fetch(event.request)))
+    `${TAKES_OVER}addEventListener('fetch', (event) => event.respondWith(fetch(event.request)))
 `,
   )
+  await writeFile(join(dir, 'blobs.js'), TAKES_OVER + BLOBS)
 }
 
 /** Bytes that look like noise, the same for the same size. */
