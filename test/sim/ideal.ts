@@ -1,5 +1,5 @@
 import { MiB } from '../../protocol/units.ts'
-import { bytesPerMs, type Group, type Scenario } from './scenario.ts'
+import { bytesPerMs, type Group, type Media, type Scenario } from './scenario.ts'
 
 /** What no scheme can beat, with lines that are full from the first to the last byte and nothing sent twice. */
 export interface Ideal {
@@ -14,14 +14,17 @@ interface Reader {
   readonly down: number
   /** 0 where it does not share. */
   readonly up: number
+  /** When it leaves at the earliest. */
+  readonly untilMs: number
 }
 
 export function idealOf({ size, media, origin, groups }: Scenario): Ideal {
   const bytes = size * MiB
-  const readers = groups.flatMap(readersOf)
+  const readers = groups.flatMap((group) => readersOf(group, bytes, media))
   const lastStartMs = Math.max(...readers.map(({ startMs }) => startMs))
   const wanted = readers.length * bytes
-  const carriedBy = (ms: number) => readers.reduce((sum, { up, startMs }) => sum + up * Math.max(0, ms - startMs), 0)
+  const carriedBy = (ms: number) =>
+    readers.reduce((sum, { up, startMs, untilMs }) => sum + up * Math.max(0, Math.min(ms, untilMs) - startMs), 0)
   const egress = bytesPerMs(origin.egress)
   let lastedMs = Math.max(bytes / egress, ...readers.map(({ startMs, down }) => startMs + bytes / down))
   if (media) lastedMs = lastStartMs + bytes / bytesPerMs(media.rate)
@@ -30,11 +33,23 @@ export function idealOf({ size, media, origin, groups }: Scenario): Ideal {
   return { lastedMs, originBytes: Math.max(bytes, wanted - carriedBy(lastedMs)) }
 }
 
-function readersOf({ role, count, down, up, sharing = true, fromMs = 0, everyMs = 0 }: Group): Reader[] {
+function readersOf(group: Group, bytes: number, media: Media | undefined): Reader[] {
+  const {
+    role,
+    count,
+    down,
+    up,
+    sharing = true,
+    fromMs = 0,
+    everyMs = 0,
+    leavesAfterMs = Number.POSITIVE_INFINITY,
+  } = group
   if (role !== 'reader') return []
+  const staysMs = bytes / bytesPerMs(media?.rate ?? down) + leavesAfterMs
   return Array.from({ length: count }, (_, i) => ({
     startMs: fromMs + i * everyMs,
     down: bytesPerMs(down),
     up: sharing ? bytesPerMs(up) : 0,
+    untilMs: fromMs + i * everyMs + staysMs,
   }))
 }

@@ -3,15 +3,23 @@ import { test } from 'node:test'
 import { Flow, Pipe } from './pipe.ts'
 import { VirtualTime } from './time.ts'
 
-/** Sends parcels of 100 bytes in each flow, as many as told. @returns when each flow's last one was through */
-async function through(pipe: Pipe, time: VirtualTime, counts: readonly number[]): Promise<number[]> {
+const KiB = 1024
+
+/** Sends parcels of so many bytes in each flow, as many as told. @returns when each flow's last one was through */
+async function through(
+  pipe: Pipe,
+  time: VirtualTime,
+  counts: readonly number[],
+  bytes = counts.map(() => 16 * KiB),
+): Promise<number[]> {
   return await time.until(
     Promise.all(
-      counts.map((count) => {
+      counts.map((count, flowNumber) => {
         const flow = new Flow()
         return new Promise<number>((resolve) => {
           let left = count
-          for (let i = 0; i < count; i++) pipe.send(flow, 100, () => --left === 0 && resolve(time.now()))
+          for (let i = 0; i < count; i++)
+            pipe.send(flow, bytes[flowNumber] ?? 0, () => --left === 0 && resolve(time.now()))
         })
       }),
     ),
@@ -21,13 +29,19 @@ async function through(pipe: Pipe, time: VirtualTime, counts: readonly number[])
 
 test('one flow has the whole width', async () => {
   const time = new VirtualTime()
-  assert.deepEqual(await through(new Pipe(time, 25), time, [300]), [1_200])
+  assert.deepEqual(await through(new Pipe(time, 4 * KiB), time, [300]), [1_200])
 })
 
 test('flows share the width evenly, and who is done leaves it to the others', async () => {
   const time = new VirtualTime()
-  const [short = 0, long = 0] = await through(new Pipe(time, 10), time, [10, 50])
-  assert.deepEqual([short, long], [180, 600])
+  const [short = 0, long = 0] = await through(new Pipe(time, 1 * KiB), time, [10, 50])
+  assert.deepEqual([short, long], [288, 960])
+})
+
+test('large parcels have no larger share than small ones', async () => {
+  const time = new VirtualTime()
+  const ends = await through(new Pipe(time, 1 * KiB), time, [25, 200], [64 * KiB, 8 * KiB])
+  for (const end of ends) assert.ok(end >= 3_100 && end <= 3_200, `ended after ${end} ms of 3200`)
 })
 
 test('what is dropped takes no time', async () => {

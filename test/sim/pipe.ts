@@ -9,9 +9,14 @@ interface Parcel {
 export class Flow {
   readonly parcels: Parcel[] = []
   isQueued = false
+  /** Bytes that it may send in its turn, saved up where a parcel is larger (deficit round robin). */
+  credit = 0
 }
 
-/** A line of a certain width that its flows share evenly, parcel by parcel. */
+/** What each turn gives a flow. */
+const TURN_BYTES = 16 * 1024
+
+/** A line of a certain width that its flows share evenly, byte for byte, whatever the size of their parcels. */
 export class Pipe {
   readonly #time: VirtualTime
   readonly #bytesPerMs: number
@@ -55,11 +60,17 @@ export class Pipe {
   }
 
   #next(): Parcel | undefined {
-    for (let flow = this.#ring.shift(); flow; flow = this.#ring.shift()) {
-      const parcel = flow.parcels.shift()
-      flow.isQueued = flow.parcels.length > 0
-      if (flow.isQueued) this.#ring.push(flow)
-      if (parcel) return parcel
+    for (let flow = this.#ring[0]; flow; flow = this.#ring[0]) {
+      const [parcel] = flow.parcels
+      if (parcel && parcel.bytes <= flow.credit) {
+        flow.credit -= parcel.bytes
+        flow.parcels.shift()
+        return parcel
+      }
+      this.#ring.shift()
+      flow.isQueued = parcel !== undefined
+      flow.credit = parcel ? flow.credit + TURN_BYTES : 0
+      if (parcel) this.#ring.push(flow)
     }
     return undefined
   }
