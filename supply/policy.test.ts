@@ -4,11 +4,13 @@ import type { SwarmStatus } from '../protocol/delivery.ts'
 import { type ChunkIndex, KiB, MiB } from '../protocol/units.ts'
 import {
   isCrowd,
+  isShort,
   isTheirs,
   type MeshView,
   type Need,
   originSpan,
   peerFlight,
+  peersFrom,
   runsDry,
   segmentBytes,
   supplierFor,
@@ -23,7 +25,7 @@ function swarm(rest: Partial<SwarmStatus> = {}): SwarmStatus {
 }
 
 function view(status: SwarmStatus | undefined, rest: Partial<MeshView> = {}): MeshView {
-  const unknown = { speed: undefined, perMs: undefined, isDry: false }
+  const unknown = { speed: undefined, perMs: undefined, queueMs: 0, isDry: false }
   return { status, sinceJoinMs: 10_000, refused: () => false, late: false, ...unknown, ...rest }
 }
 
@@ -42,6 +44,8 @@ const playing: Need = { ...download, media: true, slackMs: 10_000 }
 const ALONE = view(undefined)
 const TRIED = view(swarm({ available: BIT_9 }))
 const HELD = { ...TRIED, speed: 1 }
+/** Slower than the origin, and two seconds behind. */
+const SLOW = { ...TRIED, speed: 0.7, perMs: 600, queueMs: 2_000 }
 const LOADING = view(swarm({ loading: BIT_9 }))
 const CROWD = view(swarm())
 
@@ -72,6 +76,10 @@ const cases: readonly (readonly [string, Need, MeshView, 'origin' | 'peers' | 'w
   ['a segment that peers bring in no time', segment, { ...HELD, speed: 0.1, perMs: 1_000 }, 'peers'],
   ['playing, what peers hold', playing, HELD, 'peers'],
   ['playing, short of bytes', { ...playing, slackMs: 100 }, TRIED, 'origin'],
+  ['playing, with enough for what peers are likely to need', { ...playing, slackMs: 3_100 }, SLOW, 'peers'],
+  ['playing, with less', { ...playing, slackMs: 2_900 }, SLOW, 'origin'],
+  ['playing, what peers hold who bring less than a film takes', playing, { ...SLOW, perMs: 400 }, 'origin'],
+  ['the same where the origin brings even less', playing, { ...SLOW, perMs: 400, speed: 1.1 }, 'peers'],
   ['playing, short of what quick peers hold', { ...playing, slackMs: 100 }, { ...HELD, perMs: 4_000 }, 'peers'],
   ['playing, what another is fetching', playing, LOADING, 'wait'],
   ['playing, short of what another is fetching', { ...playing, slackMs: 700 }, LOADING, 'origin'],
@@ -137,7 +145,23 @@ test('about a second is asked of peers, and never without bounds', () => {
   assert.equal(peerFlight(undefined), 256 * KiB)
   assert.equal(peerFlight(0), 256 * KiB)
   assert.equal(peerFlight(1_000), 1_000_000)
+  assert.equal(peerFlight(500, 8_000), 2_000_000, 'more where there is time')
   assert.equal(peerFlight(1e9), 8 * MiB)
+})
+
+test('peers with thin lines are asked ahead of what the origin brings, or not at all when time is short', () => {
+  const thin = { ...SLOW, perMs: 400 }
+  assert.equal(peersFrom(10_000, SLOW), 0)
+  assert.equal(peersFrom(10_000, thin), 1 * MiB)
+  assert.equal(peersFrom(2_900, thin), 8 * MiB, 'beyond all that is asked for')
+  assert.equal(peersFrom(900, CROWD), 512 * KiB, 'how fast they are must be found out')
+  assert.equal(peersFrom(900, { ...CROWD, perMs: 1_000 }), 0, 'they outrun any film')
+})
+
+test('a media element that is short keeps the origin at work, unless peers are known to feed it', () => {
+  assert.ok(isShort(2_000, CROWD) && isShort(2_000, { ...SLOW, perMs: 400 }))
+  assert.ok(!isShort(3_000, CROWD) && !isShort(2_000, SLOW))
+  assert.ok(!isShort(0, { ...CROWD, isDry: true }), 'the origin alone cannot feed it')
 })
 
 test('an element runs dry where the origin is slow, not before its first picture or on a slow machine', () => {

@@ -28,6 +28,9 @@ const REPORT_MS = 300
 /** Bytes per millisecond: peers that bring so many outrun any film. */
 const QUICK_PER_MS = 1_000
 
+/** Bytes per millisecond: 4 Mbit/s, what a film takes, and peers are taken to bring until they have shown what they do. */
+export const FILM_PER_MS = 500
+
 /** One of a crowd asks the origin for no more at a time. */
 const MAX_STRETCH_BYTES = 4 * MiB
 
@@ -66,6 +69,8 @@ export interface MeshView {
   readonly speed: number | undefined
   /** The same in bytes per millisecond. */
   readonly perMs: number | undefined
+  /** Milliseconds that they are likely to need for what they are asked for now. */
+  readonly queueMs: number
   /** Whether a media element has lately run dry in the middle: the origin alone cannot feed it. */
   readonly isDry: boolean
 }
@@ -101,9 +106,40 @@ export function supplierFor(need: Need, mesh: MeshView): Supplier {
 }
 
 /** Whether peers are asked for what they hold: unless time is short, or the origin has shown to be the faster one. */
-function fromHolders({ media, distance, segment, slackMs, busy }: Need, mesh: MeshView): boolean {
-  if (!media) return !mesh.late && (busy || isTrusted(mesh, segment))
-  return !isUrgent(slackMs) || areQuick(mesh) || !(mesh.late || distance >= URGENT_BYTES)
+function fromHolders({ media, segment, slackMs, busy }: Need, mesh: MeshView): boolean {
+  return media ? peersFrom(slackMs, mesh) === 0 : !mesh.late && (busy || isTrusted(mesh, segment))
+}
+
+/** A media element that has less than this to play does not wait for peers whose lines are thin. */
+const SAFE_SLACK_MS = 1_000
+
+/** Whether peers, as far as they are known, would bring a chunk later than a media element can afford to wait for it. */
+function isTight(slackMs: number | undefined, mesh: MeshView): boolean {
+  if (areQuick(mesh) || sharesWhileDry(mesh) || (mesh.speed ?? 0) >= 1) return false
+  return (slackMs ?? Number.POSITIVE_INFINITY) - SAFE_SLACK_MS < mesh.queueMs
+}
+
+/** Whether peers bring less than a film takes, and the origin more: what is needed next is the origin's. */
+function isThin({ perMs = FILM_PER_MS, speed = 1 }: MeshView): boolean {
+  return perMs < FILM_PER_MS && speed < 1
+}
+
+/** With less than this to play, a media element has the origin bring what peers cannot, or have not shown that they can. */
+const SHORT_SLACK_MS = 2_500
+
+/** Whether a media element wants the origin at work on what it needs next, though peers hold it. */
+export function isShort(slackMs: number | undefined, mesh: MeshView): boolean {
+  const isFed = mesh.perMs !== undefined && !isThin(mesh)
+  return !isFed && !sharesWhileDry(mesh) && (slackMs ?? 0) < SHORT_SLACK_MS
+}
+
+/**
+ * How far ahead of a media element peers are asked: thin lines are given time, and nothing at all where that does not do,
+ * for what comes too late takes the origin's place on the visitor's line.
+ */
+export function peersFrom(slackMs: number | undefined, mesh: MeshView): number {
+  if (isTight(slackMs, mesh)) return mesh.perMs === undefined ? BRIDGE_BYTES : lookahead(true)
+  return isThin(mesh) ? URGENT_BYTES : 0
 }
 
 /** Bytes per millisecond: 32 Mbit/s. */
@@ -119,7 +155,7 @@ export function runsDry({ media, slackMs, distance }: Need, perMs: number): bool
 }
 
 /** Whether a media element leaves even to peers what it needs first: the origin alone cannot feed it, and they are quick. */
-export function leavesAll(mesh: MeshView): boolean {
+function leavesAll(mesh: MeshView): boolean {
   return mesh.isDry && areQuick(mesh)
 }
 
@@ -159,7 +195,7 @@ function inCrowd({ chunk, media, slackMs, waitedMs, busy, dice }: Need, mesh: Me
   const isLoading = hasBit(mesh.status?.loading, chunk)
   const leastMs = isLoading ? 2 * URGENT_SLACK_MS : CALM_SLACK_MS
   if (media && (slackMs ?? 0) < leastMs && !sharesWhileDry(mesh)) return false
-  const haste = media && isUrgent(slackMs) ? HASTE : 1
+  const haste = isUrgent(slackMs) ? HASTE : 1
   return waitedMs * haste < (isLoading ? LOADING_PATIENCE_MS * (busy ? 2 : 1) : CROWD_PATIENCE_MS * (1 + dice))
 }
 
@@ -170,7 +206,7 @@ function sharesWhileDry({ isDry, late, speed = 1 }: MeshView): boolean {
 
 /** Whether playback would run dry before a peer could be found out to be slow. */
 export function isUrgent(slackMs: number | undefined): boolean {
-  return slackMs !== undefined && slackMs < URGENT_SLACK_MS
+  return (slackMs ?? URGENT_SLACK_MS) < URGENT_SLACK_MS
 }
 
 /** A media element that has enough to play waits for the first peer; one that has not yet told is given a moment to. */
@@ -216,7 +252,7 @@ function isJoining(mesh: MeshView): boolean {
  */
 export function helpsWhilePlaying(slackMs: number | undefined, mesh: MeshView): boolean {
   if (sharesWhileDry(mesh)) return true
-  return mesh.sinceJoinMs >= JOIN_PATIENCE_MS && slackMs !== undefined && !isUrgent(slackMs)
+  return mesh.sinceJoinMs >= JOIN_PATIENCE_MS && (slackMs ?? 0) >= URGENT_SLACK_MS
 }
 
 /** Alone, a download asks for this much time's worth, so that asking again and again costs a fast origin nothing. */
@@ -256,23 +292,24 @@ export function lookahead(media: boolean): number {
 const MIN_FLIGHT_BYTES = 256 * KiB
 const MAX_FLIGHT_BYTES = 8 * MiB
 
-/** Bytes that are asked from peers at the same time: about a second's worth; little of those who have yet to bring any. */
-export function peerFlight(bytesPerMs = 0): number {
-  return Math.min(MAX_FLIGHT_BYTES, Math.max(MIN_FLIGHT_BYTES, bytesPerMs * 1_000))
+/**
+ * Bytes that are asked from peers at the same time: about a second's worth, more where a reader can wait for them; little of
+ * those who have yet to bring any.
+ */
+export function peerFlight(bytesPerMs = 0, slackMs = 0): number {
+  return Math.min(MAX_FLIGHT_BYTES, Math.max(MIN_FLIGHT_BYTES, bytesPerMs * Math.max(1_000, slackMs / 2)))
 }
 
 /** So long after a media element ran dry, it shares with its crowd as downloads do. */
 export const DRY_FOR_MS = 15_000
 
-const MAX_PEER_PATIENCE_MS = 1_000
+const MAX_PEER_PATIENCE_MS = 3_000
 export const MIN_PEER_PATIENCE_MS = 250
 
 /** How long a reader waits for a chunk that a peer is sending before the origin takes over. */
 export function peerPatience(slackMs: number | undefined): number {
-  return Math.min(
-    MAX_PEER_PATIENCE_MS,
-    Math.max(MIN_PEER_PATIENCE_MS, (slackMs ?? MAX_PEER_PATIENCE_MS) - URGENT_SLACK_MS),
-  )
+  const spareMs = (slackMs ?? 2 * SAFE_SLACK_MS) - SAFE_SLACK_MS
+  return Math.min(MAX_PEER_PATIENCE_MS, Math.max(MIN_PEER_PATIENCE_MS, spareMs))
 }
 
 /** So long after a reader has waited for peers in vain, nothing that is urgent is left to them. */

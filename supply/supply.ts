@@ -18,19 +18,21 @@ import type { MeshPeers } from './peers.ts'
 import {
   BRIDGE_BYTES,
   DRY_FOR_MS,
+  FILM_PER_MS,
   helpsWhilePlaying,
   isCrowd,
+  isShort,
   isTheirs,
   isTrusted,
   isUrgent,
   LATE_FOR_MS,
-  leavesAll,
   lookahead,
   type MeshView,
   MIN_PEER_PATIENCE_MS,
   originSpan,
   peerFlight,
   peerPatience,
+  peersFrom,
   peersHold,
   runsDry,
   segmentBytes,
@@ -145,12 +147,13 @@ export class Supply {
 
   /** Asks ahead of a reader: peers for what lies further on, the origin for its next stretch. */
   ahead(demand: Demand): void {
-    const { file, media, position, end } = demand
+    const { file, media, begin, position, end } = demand
     const view = this.#view()
     const trial = isTrusted(view, segmentBytes(demand)) ? 0 : stretchBytes(this.#perMs)
-    const start = media && !leavesAll(view) ? mediaPeersFrom(demand) : position + trial
+    const slackMs = demand.slackMs()
+    const start = media ? Math.max(position + peersFrom(slackMs, view), begin + BRIDGE_BYTES) : position + trial
     const span = { start, end: Math.min(end, position + lookahead(media)) }
-    if (span.start < span.end) this.#askPeersFor(chunksCovering(file, span), file, view)
+    if (span.start < span.end) this.#askPeersFor(chunksCovering(file, span), file, view, slackMs)
     if (isCrowd(view, media)) this.#help(demand, view)
     else this.#askOriginEarly(demand)
   }
@@ -250,9 +253,9 @@ export class Supply {
     cache.release(chunk, slot)
   }
 
-  #askPeersFor({ first, after }: ChunkSpan, file: ManifestFile, view: MeshView): void {
+  #askPeersFor({ first, after }: ChunkSpan, file: ManifestFile, view: MeshView, slackMs?: number): void {
     if ((view.status?.peers ?? 0) === 0) return
-    const most = peerFlight(this.#peers.perMs)
+    const most = peerFlight(this.#peers.perMs, slackMs)
     const isFree = this.#free
     for (let chunk: number = first; chunk < after && this.#peerBytes < most; chunk++) {
       const next = chunk as ChunkIndex
@@ -340,22 +343,24 @@ export class Supply {
    */
   #help(demand: Demand, view: MeshView): void {
     const { file, media, position, end } = demand
-    const isDry = media && isUrgent(demand.slackMs())
+    const slackMs = demand.slackMs()
+    const isDry = isUrgent(slackMs)
     const bytes = media ? BRIDGE_BYTES / (isDry ? 2 : 1) : stretchBytes(this.#perMs)
     const segment = segmentBytes(demand)
     this.#origin.shorten(bytes)
     const isOver = this.#origin.isBusy || Date.now() < this.#noHelpUntil || this.#context.cache.unverifiable
-    if (isOver || (media && !helpsWhilePlaying(demand.slackMs(), view))) return
+    if (isOver || (media && !helpsWhilePlaying(slackMs, view))) return
     const peers = (view.status?.peers ?? 0) + (view.status?.expected ?? 0)
     const reach = isDry ? (peers + 1) * bytes : lookahead(media)
     const chunks = chunksCovering(file, { start: position, end: Math.min(end, position + reach) })
-    const all = !media && segment === Number.POSITIVE_INFINITY && (view.speed ?? 0) < 1
-    const mine = (chunk: ChunkIndex) => !isTrusted(view, segment) && isFromPeers(this.#context.cache.slot(chunk))
+    const all = media ? isShort(slackMs, view) : segment === Number.POSITIVE_INFINITY && (view.speed ?? 0) < 1
+    const mine = (chunk: ChunkIndex) =>
+      !media && !isTrusted(view, segment) && isFromPeers(this.#context.cache.slot(chunk))
     const isFree = this.#free
     const stretch = pickStretch({
       chunks,
       isFree,
-      isTheirs: (chunk) => isTheirs(chunk, view),
+      isTheirs: (chunk) => (media && all) || isTheirs(chunk, view),
       most: Math.ceil(bytes / file.chunkSize),
       next: this.#next,
       peers,
@@ -363,7 +368,7 @@ export class Supply {
       isSpare: (chunk) => all && (isFree(chunk) || mine(chunk)),
     })
     if (stretch) this.#fetch(demand, stretch)
-    else if (all) this.#takeBack(chunks)
+    else if (all && !media) this.#takeBack(chunks)
   }
 
   #fetch(demand: Demand, stretch: ChunkSpan): void {
@@ -416,6 +421,7 @@ export class Supply {
       late: Date.now() - this.#lateAt < LATE_FOR_MS,
       speed: theirs === undefined || !origins ? undefined : theirs / origins,
       perMs: theirs,
+      queueMs: this.#peerBytes / (theirs || FILM_PER_MS),
       isDry: Date.now() - this.#dryAt < DRY_FOR_MS,
     }
   }
@@ -424,10 +430,4 @@ export class Supply {
 /** Whether peers have still to bring it: what is here and being verified is nobody's to fetch again. */
 function isFromPeers(slot: ChunkSlot | undefined): slot is ChunkSlot {
   return slot?.source === 'peers' && slot.state === 'filling' && slot.filled === 0
-}
-
-/** First byte that peers are asked for ahead of a media element: nothing that the origin is bringing already. */
-function mediaPeersFrom({ begin, position, slackMs }: Demand): number {
-  const near = isUrgent(slackMs()) ? BRIDGE_BYTES : 0
-  return Math.max(position + near, begin + BRIDGE_BYTES)
 }

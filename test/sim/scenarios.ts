@@ -112,6 +112,15 @@ export const FILMS: readonly Scenario[] = [
     bounds: { origin: 1.01, worstOfPlain: 1.02, stalledMs: 0 },
   },
   {
+    name: 'lines hardly wider than the film',
+    size: 16,
+    chunk: 128,
+    media: FILM,
+    origin: { egress: 80 },
+    groups: [home(16, { down: 5, up: 2.5, everyMs: 2_000, leavesAfterMs: 0 })],
+    bounds: { origin: 15, worstOfPlain: 1.02, stalledMs: 1_000 },
+  },
+  {
     name: 'more than the origin can feed',
     size: 32,
     chunk: 64,
@@ -254,4 +263,13 @@ export const LARGE: readonly Scenario[] = [
     groups: [home(count, { down: 8, up: 4, everyMs: 60_000 / count })],
     quantum: 64,
   })),
+  {
+    name: '100 films, lines hardly wider than they are',
+    size: 16,
+    chunk: 128,
+    media: FILM,
+    origin: { egress: 500 },
+    groups: [home(100, { down: 5, up: 2.5, everyMs: 600, leavesAfterMs: 0 })],
+    quantum: 64,
+  },
 ]
