@@ -19,11 +19,10 @@ const ROOMS = [
   'bench',
   'scripts',
 ]
-/**
- * These start browsers, or count seconds: on a small machine two of them at once would measure each other. Crash tests and those
- * of torrents do neither.
- */
-const SERIAL = /^test\/(browsers|contract|faults\/(?!.*-crash)|interop\/(?!torrents))/
+/** These count seconds in browsers: on a small machine two of them at once would measure each other. Crash tests do not. */
+const SERIAL = /^test\/(browsers|faults\/(?!.*-crash))/
+/** These start a browser or two, and measure nothing. */
+const PAIRED = /^test\/(contract|interop\/(dht-page|mesh-by-hand|mesh-examples|page-metadata|webtorrent))/
 /** No file may hold up the run; single tests have deadlines of their own. */
 const FILE_DEADLINE_MS = { parallel: 120_000, serial: 300_000, slow: 3_600_000 }
 
@@ -47,10 +46,15 @@ if (files.length === 0) {
 
 const sum = { passed: 0, failed: 0, skipped: 0 }
 const failures = []
-const parallel = ring === 'slow' ? [] : files.filter((file) => !SERIAL.test(file))
-const serial = files.filter((file) => !parallel.includes(file))
-await runFiles(parallel, { concurrency: Math.max(2, availableParallelism()), timeout: FILE_DEADLINE_MS.parallel })
-await runFiles(serial, { concurrency: 1, timeout: FILE_DEADLINE_MS[ring === 'slow' ? 'slow' : 'serial'] })
+if (ring === 'slow') await runFiles(files, { concurrency: 1, timeout: FILE_DEADLINE_MS.slow })
+else {
+  const [serial, paired] = [SERIAL, PAIRED].map((group) => files.filter((file) => group.test(file)))
+  const parallel = files.filter((file) => !serial.includes(file) && !paired.includes(file))
+  // Many of them wait now and then.
+  await runFiles(parallel, { concurrency: availableParallelism() + 1, timeout: FILE_DEADLINE_MS.parallel })
+  await runFiles(paired, { concurrency: 2, timeout: FILE_DEADLINE_MS.serial })
+  await runFiles(serial, { concurrency: 1, timeout: FILE_DEADLINE_MS.serial })
+}
 
 if (failures.length > 0) console.log(`failed:\n${failures.map((failure) => `  ${failure}`).join('\n')}\n`)
 console.log(`${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''}`)
