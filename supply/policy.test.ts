@@ -147,6 +147,7 @@ test('about a second is asked of peers, and never without bounds', () => {
   assert.equal(peerFlight(1_000), 1_000_000)
   assert.equal(peerFlight(500, 8_000), 2_000_000, 'more where there is time')
   assert.equal(peerFlight(1e9), 8 * MiB)
+  assert.equal(peerFlight(undefined, Number.POSITIVE_INFINITY), 256 * KiB, 'a paused element')
 })
 
 test('peers with thin lines are asked ahead of what the origin brings, or not at all when time is short', () => {

@@ -297,7 +297,8 @@ const MAX_FLIGHT_BYTES = 8 * MiB
  * those who have yet to bring any.
  */
 export function peerFlight(bytesPerMs = 0, slackMs = 0): number {
-  return Math.min(MAX_FLIGHT_BYTES, Math.max(MIN_FLIGHT_BYTES, bytesPerMs * Math.max(1_000, slackMs / 2)))
+  // A paused element can wait for ever.
+  return Math.min(MAX_FLIGHT_BYTES, Math.max(MIN_FLIGHT_BYTES, bytesPerMs && bytesPerMs * Math.max(1_000, slackMs / 2)))
 }
 
 /** So long after a media element ran dry, it shares with its crowd as downloads do. */
