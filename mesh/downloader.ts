@@ -52,7 +52,7 @@ export class Downloader {
 
   unwant(chunk: ChunkIndex, nowMs: number): void {
     const want = this.#wants.get(chunk)
-    if (want) this.#retire(want, nowMs)
+    if (want) this.#drop(want, nowMs)
   }
 
   /** Gives one peer something to do. */
@@ -180,12 +180,21 @@ export class Downloader {
     return this.#wants.get(want.chunk) === want
   }
 
-  /** Nobody needs to bring any more of it. */
+  /** Nobody needs to bring any more of it: who did so is free for something else. */
   #retire(want: Want, nowMs: number): void {
+    for (const peer of this.#drop(want, nowMs)) this.#dispatcher.assign(peer, nowMs)
+  }
+
+  /**
+   * Stops collecting it. Whoever did so gets something else at the next look: chunks are given up in a row, and what would be
+   * asked for between two of them comes, though it is the next to be given up.
+   * @returns who was at work on it
+   */
+  #drop(want: Want, nowMs: number): Peer[] {
     const sources = [...want.sources]
     this.#wants.remove(want)
     this.#leafRequests?.drop(want)
     for (const peer of sources) peer.session.cancel(want.chunk, nowMs)
-    for (const peer of sources) this.#dispatcher.assign(peer, nowMs)
+    return sources
   }
 }

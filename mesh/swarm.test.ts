@@ -13,6 +13,8 @@ import {
 import { UploadBudget } from './upload-budget.ts'
 
 const COUNT = 24
+/** The wire's number (BEP 3). */
+const REQUEST = 6
 
 function world() {
   const clock = new VirtualClock()
@@ -186,6 +188,24 @@ test('a cancelled chunk comes to nothing, and the peer goes on with the next', a
   leecher.driver.cancel(0 as ChunkIndex)
   assert.equal(await clock.until(first), undefined)
   assert.deepEqual(await clock.until(second), contentOf(1))
+})
+
+test('chunks that are cancelled in a row are not asked for in between', async () => {
+  const { clock, peer } = world()
+  const leecher = peer()
+  const [, link] = connect(clock, peer().hold(), leecher, { bytesPerMs: 100 })
+  await clock.advance(100)
+  const all = leecher.fetchAll()
+  await clock.advance(50)
+  let requests = 0
+  link.tap = (bytes) => {
+    if (bytes[4] === REQUEST) requests++
+    return bytes
+  }
+  for (let chunk = 0; chunk < COUNT - 1; chunk++) leecher.driver.cancel(chunk as ChunkIndex)
+  const [last] = (await clock.until(all)).reverse()
+  assert.equal(last?.length, 1_000)
+  assert.equal(requests, 1)
 })
 
 test('the more urgent chunk comes first', async () => {
