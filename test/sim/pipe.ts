@@ -13,13 +13,18 @@ export class Flow {
   credit = 0
 }
 
-/** What each turn gives a flow. */
+/** What each turn gives a flow at most. */
 const TURN_BYTES = 16 * 1024
+/** What a turn takes on a line that is too thin for that: what is short does not wait longer for each of the others. */
+const TURN_MS = 10
+/** What goes through at once on the thinnest of lines. */
+const PACKET_BYTES = 1200
 
 /** A line of a certain width that its flows share evenly, byte for byte, whatever the size of their parcels. */
 export class Pipe {
   readonly #time: VirtualTime
   readonly #bytesPerMs: number
+  readonly #turnBytes: number
   /** Flows with something to send, in turn. */
   readonly #ring: Flow[] = []
   #isBusy = false
@@ -31,10 +36,15 @@ export class Pipe {
   constructor(time: VirtualTime, bytesPerMs: number) {
     this.#time = time
     this.#bytesPerMs = bytesPerMs
+    this.#turnBytes = Math.min(TURN_BYTES, Math.max(PACKET_BYTES, bytesPerMs * TURN_MS))
   }
 
   send(flow: Flow, bytes: number, through: () => void): void {
-    flow.parcels.push({ bytes, through })
+    // Packets of all flows mix, which tells where a parcel takes longer than a moment.
+    const most = this.#turnBytes < TURN_BYTES ? this.#turnBytes : bytes
+    let left = bytes
+    for (; left > most; left -= most) flow.parcels.push({ bytes: most, through: () => {} })
+    flow.parcels.push({ bytes: left, through })
     if (flow.isQueued) return
     flow.isQueued = true
     this.#ring.push(flow)
@@ -69,7 +79,7 @@ export class Pipe {
       }
       this.#ring.shift()
       flow.isQueued = parcel !== undefined
-      flow.credit = parcel ? flow.credit + TURN_BYTES : 0
+      flow.credit = parcel ? flow.credit + this.#turnBytes : 0
       if (parcel) this.#ring.push(flow)
     }
     return undefined
