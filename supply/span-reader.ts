@@ -76,7 +76,7 @@ export class SpanReader {
       const chunk = chunkAt(this.#demand.file, this.#demand.position)
       const found = (await this.#fromSlot(chunk)) ?? (await this.#fromStore(chunk))
       if (found === 'look again') continue
-      if (found) return this.#give(chunk, found)
+      if (found) return this.#give(found)
       // Chunks that cannot be kept would be asked for one by one: the origin goes on alone instead, in one request.
       if (this.#cache.unverifiable && this.validator !== undefined) throw unverifiable(this.#demand.file)
       await this.#supply.bring(this.#demand)
@@ -162,17 +162,11 @@ export class SpanReader {
     return found
   }
 
-  /** Hands bytes out and counts them, chunk by chunk. */
-  #give(first: ChunkIndex, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  /** Hands bytes out and counts them. */
+  #give(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     const { file, position } = this.#demand
     const end = position + bytes.length
-    let at = position
-    for (let chunk: number = first; at < end; chunk++) {
-      const chunkEnd = bytesOfChunk(file, chunk as ChunkIndex).end
-      const upTo = Math.min(chunkEnd, end)
-      this.#served(this.#cache.delivered(chunk as ChunkIndex, upTo - at, upTo === chunkEnd))
-      at = upTo
-    }
+    this.#served(this.#cache.delivered(file, { start: position, end }))
     this.#supply.demands.advance(this.#demand, end)
     if (chunkAt(file, position) !== chunkAt(file, end)) this.#supply.ahead(this.#demand)
     return bytes

@@ -1,7 +1,14 @@
 import { withDeadline } from '../protocol/deadline.ts'
 import { CHUNK_SOURCES, type ChunkSource, type FileChunks } from '../protocol/delivery.ts'
 import { IntegrityError } from '../protocol/errors.ts'
-import { bytesOfChunk, type ChunkSpan, chunkAt, chunkLength, chunksOfFile } from '../protocol/geometry.ts'
+import {
+  type ByteSpan,
+  bytesOfChunk,
+  type ChunkSpan,
+  chunkAt,
+  chunkLength,
+  chunksOfFile,
+} from '../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
 import { type ChunkIndex, MiB } from '../protocol/units.ts'
 import type { RestingBytes, RunData, RunStore, StoredRun } from '../store/chunk-store.ts'
@@ -227,11 +234,20 @@ export class SwarmCache {
     }
   }
 
-  /** Counts a delivery; returns the bytes that the cache saved. @param end whether the chunk's last byte was among them */
-  delivered(chunk: ChunkIndex, bytes: number, end: boolean): number {
-    const saved = this.#fresh.has(chunk) || !this.isHeld(chunk) ? 0 : bytes
-    if (end) this.#fresh.delete(chunk)
-    if (end && this.#awaited.delete(chunk)) this.#slots.delete(chunk)
+  /** Counts the delivery of bytes of a file; returns how many of them the cache saved. */
+  delivered(file: ManifestFile, { start, end }: ByteSpan): number {
+    let saved = 0
+    for (let at = start; at < end; ) {
+      const chunk = chunkAt(file, at)
+      const chunkEnd = bytesOfChunk(file, chunk).end
+      const upTo = Math.min(chunkEnd, end)
+      if (!this.#fresh.has(chunk) && this.isHeld(chunk)) saved += upTo - at
+      if (upTo === chunkEnd) {
+        this.#fresh.delete(chunk)
+        if (this.#awaited.delete(chunk)) this.#slots.delete(chunk)
+      }
+      at = upTo
+    }
     return saved
   }
 

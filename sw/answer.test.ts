@@ -86,6 +86,25 @@ test('a media element gets windows, and all of them make the file', async (t) =>
   }
 })
 
+test('a script reads what is long and cached at its own pace, and sees all that the origin said of caching', async (t) => {
+  const long = { bytes: madeUp(9 * 1024 * KiB), chunkSize: 1024 * KiB, type: 'video/mp4' }
+  const site = await WorkerSite.open(t, { files: { 'a.mp4': long, 'b.mp4': long } })
+  site.origin.files.set('b.mp4', { ...long, headers: { etag: '"v1"', 'cache-control': 'max-age=60' } })
+  const cacheControl = async (path: string, init: Parameters<typeof site.respond>[1] = {}) => {
+    const response = await site.respond(path, init)
+    await response.arrayBuffer()
+    await site.accelerator.lifetime.idle()
+    return response.headers.get('cache-control')
+  }
+  assert.deepEqual([await cacheControl('a.mp4'), await cacheControl('b.mp4')], [null, 'max-age=60'], 'comes in')
+  assert.equal(await cacheControl('a.mp4'), 'no-store')
+  assert.equal(await cacheControl('b.mp4'), 'max-age=60, no-store')
+  assert.equal(await cacheControl('b.mp4', { headers: { range: 'bytes=5-' } }), 'max-age=60, no-store')
+  assert.equal(await cacheControl('b.mp4', { headers: { range: 'bytes=0-999999' } }), 'max-age=60', 'short')
+  assert.equal(await cacheControl('b.mp4', { destination: 'document' }), 'max-age=60', 'a download')
+  assert.equal(await cacheControl('b.mp4', { destination: 'video', headers: { range: 'bytes=0-' } }), 'max-age=60')
+})
+
 test('a download gets its name by RFC 8187, and our parameter stays here', async (t) => {
   const site = await WorkerSite.open(t, { files: FILES })
   const response = await site.respond(`a.bin?tributary-download=${encodeURIComponent('Flüsse "1".bin')}`)

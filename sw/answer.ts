@@ -32,6 +32,9 @@ const MAX_LEAD_BYTES = 256 * KiB
 /** A longer answer is worth that wait, for the rest of it then comes from chunks and becomes some. */
 const MAX_APART_BYTES = 32 * MiB
 
+/** A cached answer that is no longer than this may be in the browser's memory before its reader asks for it. */
+const MAX_READ_AHEAD_BYTES = 4 * MiB
+
 /** What an answer needs of the worker. */
 export interface AnswerContext {
   /** The browser's own name for itself. */
@@ -135,15 +138,21 @@ async function answerSpan(
   const isHeld = cache.heldUntil(file, span.start, span.end) === span.end
   const blob = isHeld ? await blobOf(cache, demand, span.start, span.end) : undefined
   if (!blob) return await answerAsItComes(asked, context, demand, span, part)
-  for (let at = span.start; at < span.end; ) {
-    const chunk = chunkAt(file, at)
-    const { end } = bytesOfChunk(file, chunk)
-    const upTo = Math.min(end, span.end)
-    context.served(cache.delivered(chunk, upTo - at, upTo === end))
-    at = upTo
-  }
+  context.served(cache.delivered(file, span))
   if (demand.media) supply.ahead({ ...demand, position: span.end })
-  return madeOf(blob, asked, headFor(asked, context), part)
+  const response = madeOf(blob, asked, headFor(asked, context), part)
+  if (asked.request.destination === '' && blob.size > MAX_READ_AHEAD_BYTES) stayAtReadersPace(response.headers)
+  return response
+}
+
+/**
+ * Chromium takes what a script fetches into memory before the script reads it, as much as 100 MiB, and leaves it to the
+ * garbage collector, unless it is not to be stored (docs/decisions/011).
+ */
+function stayAtReadersPace(headers: Headers): void {
+  const own = headers.get('cache-control')
+  // In one value: of several, a page gets the first alone.
+  headers.set('cache-control', own ? `${own}, no-store` : 'no-store')
 }
 
 function headFor({ file }: Asked, context: AnswerContext): FileHead {

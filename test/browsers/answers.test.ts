@@ -83,6 +83,25 @@ test('fetch sees what the origin itself would have answered', { timeout: 240_000
   }
 })
 
+test('what is long and cached waits for the script that fetches it', { timeout: 60_000 }, async (t) => {
+  const path = 'files/long.bin'
+  const size = 24 * 2 ** 20
+  const site = await openSite(t, { files: { [path]: size } })
+  const tab = await (await openChromium(t)).tab()
+  await visit(tab, site)
+  await ask(tab, path)
+  await untilStored(tab, path)
+  const read = await tab.evaluate(async (url) => {
+    performance.clearResourceTimings()
+    const response = await fetch(url)
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    // An entry appears when the browser has taken the last byte.
+    const taken = performance.getEntriesByType('resource').filter(({ name }) => name.endsWith(url)).length
+    return { taken, length: (await response.arrayBuffer()).byteLength }
+  }, `/${path}`)
+  assert.deepEqual(read, { taken: 0, length: size })
+})
+
 test('links and downloads save the bytes under the name that the origin would have given', {
   timeout: 120_000,
 }, async (t) => {
