@@ -4,10 +4,10 @@ import type { LeafRequests } from './leaf-requests.ts'
 import type { Peer } from './peer.ts'
 import type { Want, Wants } from './wants.ts'
 
-/** A peer that delivers nothing for this long loses its chunks to another. */
-const SILENCE_MS = 2_000
 /** How long a silent peer is left alone. */
 const REST_MS = 4_000
+/** What a peer that may be gone is expected to take. */
+const GONE_MS = 2_000
 /** A peer that delivers nothing for this long is let go, even where there is no other. */
 const HOPELESS_MS = 15_000
 /** A peer leaves an urgent chunk to another that is expected to need less than this share of its own time. */
@@ -28,6 +28,8 @@ export interface DispatcherOptions {
   readonly wants: Wants
   readonly lengthOf: (chunk: ChunkIndex) => number
   readonly leafRequests: LeafRequests | undefined
+  /** Whether nothing but what is asked for is lacking: whoever goes on delivering has time for the work of others. */
+  readonly isEnding: () => boolean
 }
 
 /** Which peer is asked for which block of which wanted chunk. */
@@ -62,31 +64,48 @@ export class Dispatcher {
     session.request(nowMs, lacks)
   }
 
-  /** Gives a silent peer's chunks to others; what only it has stays with it. @returns peers that are of no use */
-  review(nowMs: number): Peer[] {
-    const hopeless: Peer[] = []
+  /** Takes a silent peer's chunks away for others; what only it has stays with it. @returns whether there is new work */
+  review(nowMs: number): boolean {
+    const { version } = this.#wants
+    const isEnding = this.#options.isEnding()
     for (const peer of this.#options.peers.values()) {
-      peer.searched = -1
-      const silentMs = peer.session.downloads.silentFor(nowMs)
-      if (silentMs >= HOPELESS_MS) hopeless.push(peer)
-      else if (silentMs >= SILENCE_MS) this.#takeAway(peer, nowMs)
+      const { downloads } = peer.session
+      const wasSilent = nowMs < peer.restsUntilMs
+      if (wasSilent && downloads.answeredMs > peer.restsUntilMs - REST_MS) peer.restsUntilMs = 0
+      else if (downloads.isSilent(nowMs, isEnding)) {
+        if (!wasSilent) {
+          downloads.endSilence(nowMs)
+          peer.restsUntilMs = nowMs + REST_MS
+        }
+        this.#takeAway(peer, nowMs)
+      }
     }
-    return hopeless
+    return this.#wants.version !== version
+  }
+
+  /** Has all peers look for work anew: what others need has changed with time. */
+  wake(): void {
+    this.#wants.version++
+  }
+
+  /** Peers that are of no use. */
+  hopeless(nowMs: number): Peer[] {
+    return [...this.#options.peers.values()].filter(({ session }) => session.downloads.silentFor(nowMs) >= HOPELESS_MS)
   }
 
   #takeAway(peer: Peer, nowMs: number): void {
-    for (const want of [...peer.assigned]) {
-      if (!this.#another(peer, want.chunk, nowMs)) continue
-      peer.session.cancel(want.chunk, nowMs)
-      this.#wants.release(want, peer)
-      peer.restsUntilMs = nowMs + REST_MS
-    }
+    for (const want of [...peer.assigned]) if (this.#another(peer, want.chunk, nowMs)) this.#takeFrom(peer, want, nowMs)
+  }
+
+  #takeFrom(peer: Peer, want: Want, nowMs: number): void {
+    peer.session.cancel(want.chunk, nowMs)
+    this.#wants.release(want, peer)
   }
 
   #another(peer: Peer, chunk: ChunkIndex, nowMs: number): Peer | undefined {
     for (const other of this.#options.peers.values()) {
       const holds = other !== peer && isReady(other, nowMs) && other.session.has(chunk)
-      if (holds && other.session.downloads.silentFor(nowMs) < SILENCE_MS) return other
+      if (holds && !other.session.downloads.isSilent(nowMs, this.#options.isEnding())) return other
     }
     return undefined
   }
@@ -100,11 +119,13 @@ export class Dispatcher {
         if (this.#suits(peer, want, nowMs)) return this.#claim(peer, want, nowMs)
       } else if (this.#isClose(want, nowMs) && this.#join(peer, want, true, nowMs)) return true
     }
+    // Whoever pauses is no help.
+    if (this.#pauses(peer, nowMs)) return false
     // Nothing is left to begin with: it helps those who are at work, and doubles what would be much later without it.
     for (const want of order) {
       if (want.isOpen || want.checks > 0 || !peer.session.has(want.chunk)) continue
       const ownMs = etaMs(peer, missingBytes(want), nowMs)
-      const othersMs = finishMs(want, nowMs)
+      const othersMs = this.#mayBeGone(want, nowMs) ? GONE_MS : finishMs(want, nowMs)
       const isSlow = othersMs * MUCH_SOONER > ownMs && othersMs - ownMs > WORTH_DOUBLING_MS
       if (this.#join(peer, want, isSlow && !this.#wants.anyOpen, nowMs)) return true
     }
@@ -121,6 +142,15 @@ export class Dispatcher {
       if (holds && etaMs(other, bytes, nowMs) < ownMs * MUCH_SOONER) return false
     }
     return true
+  }
+
+  /** Whether it pauses for longer than it did of late, and now that matters. */
+  #pauses(peer: Peer, nowMs: number): boolean {
+    return this.#options.isEnding() && peer.session.downloads.pausesLong(nowMs)
+  }
+
+  #mayBeGone({ sources, assembly }: Want, nowMs: number): boolean {
+    return [...sources].some((peer) => this.#pauses(peer, nowMs) && assembly.owes(peer))
   }
 
   #isClose(want: Want, nowMs: number): boolean {
@@ -142,7 +172,10 @@ export class Dispatcher {
     const [busiest] = atWork.sort((a, b) => assembly.owedBy(b) - assembly.owedBy(a))
     if (busiest === undefined || atWork.length >= MOST_SOURCES) return false
     if (this.#split(want, busiest, peer, nowMs)) return true
-    if (!mayDouble || assembly.spare !== undefined || !this.#isOfHelp(peer, want, nowMs)) return false
+    if (!mayDouble || !this.#isOfHelp(peer, want, nowMs)) return false
+    const { spare } = assembly
+    if (spare === peer || (spare && !this.#pauses(spare, nowMs))) return false
+    if (spare) this.#takeFrom(spare, want, nowMs)
     const run = assembly.double(peer)
     this.#wants.enlist(want, peer)
     // From the end, so that both have something new to bring until they meet.

@@ -1,6 +1,7 @@
 import { BLOCK_SIZE, type ChunkIndex, KiB, MAX_CHUNK_SIZE } from '../protocol/units.ts'
 import type { BlockSpan } from '../protocol/wire/messages.ts'
 import type { BlockRun } from './assembly.ts'
+import { Pace, SILENCE_MS } from './pace.ts'
 import { RateMeter } from './rate-meter.ts'
 
 /** Requests in flight before anything is known about a peer. */
@@ -41,11 +42,14 @@ export class DownloadPipeline {
    */
   readonly #withdrawn = new Map<number, number>()
   readonly #rate = new RateMeter()
+  readonly #pace = new Pace()
   #mostRequests = MOST_REQUESTS
   /** Nothing is asked for until there is room for a batch. */
   #isFull = false
   #roundTripMs: number | undefined
   #quietSinceMs = 0
+  /** When it last answered a request, be it one that was taken back. */
+  answeredMs = 0
   #unasked = UNASKED_ALLOWANCE
   /** Bytes accepted from this peer. */
   received = 0
@@ -68,6 +72,21 @@ export class DownloadPipeline {
   /** Milliseconds since the peer last delivered while something is asked for. */
   silentFor(nowMs: number): number {
     return this.#outstanding.size === 0 ? 0 : nowMs - this.#quietSinceMs
+  }
+
+  /** Whether it delivers nothing for longer than `SILENCE_MS`; in a hurry, than it has shown to pause. */
+  isSilent(nowMs: number, inHurry: boolean): boolean {
+    return this.silentFor(nowMs) > (inHurry ? this.#pace.patienceMs(nowMs) : SILENCE_MS)
+  }
+
+  /** Whether it pauses for longer than it did of late. */
+  pausesLong(nowMs: number): boolean {
+    return this.#pace.isLong(this.silentFor(nowMs), nowMs)
+  }
+
+  /** It was found silent: where it goes on after all, that was a pause. */
+  endSilence(nowMs: number): void {
+    this.#pace.paused(this.silentFor(nowMs), nowMs)
   }
 
   /** Bytes per second while something was asked for; undefined for a peer not measured yet. */
@@ -121,7 +140,7 @@ export class DownloadPipeline {
     const askedAt = this.#outstanding.get(keyOf(chunk, offset))
     const isAnswer = this.#isOld(keyOf(chunk, offset)) || askedAt !== undefined
     // What nobody asked for is no sign of life: an empty block costs nothing.
-    if (isAnswer) this.#quietSinceMs = nowMs
+    if (isAnswer) this.#answered(nowMs)
     if (askedAt === undefined) {
       this.#unasked -= length
       return this.#unasked < 0 ? undefined : false
@@ -137,7 +156,16 @@ export class DownloadPipeline {
   /** The peer will not answer one request. @returns whether it still was to */
   refused(chunk: ChunkIndex, offset: number, nowMs: number): boolean {
     const key = keyOf(chunk, offset)
-    return !this.#isOld(key) && this.#forget(key, nowMs)
+    if (!this.#isOld(key)) return this.#forget(key, nowMs)
+    // Who never delivered anything has not shown that it will.
+    if (this.received > 0) this.answeredMs = nowMs
+    return false
+  }
+
+  #answered(nowMs: number): void {
+    if (this.#outstanding.size > 0) this.#pace.paused(nowMs - this.#quietSinceMs, nowMs)
+    this.#quietSinceMs = nowMs
+    this.answeredMs = nowMs
   }
 
   /** Takes one request back. @returns whether it was under way: to be cancelled */

@@ -17,6 +17,8 @@ export interface DownloaderOptions {
   readonly accuse: (guilty: PeerId | undefined, nowMs: number) => void
   /** The leaf hashes of a chunk were proven. */
   readonly learned: (chunk: ChunkIndex, leaves: readonly Uint8Array[]) => void
+  /** Chunks that we do not hold. */
+  readonly missing: () => number
   /** A peer gave bytes of a block that was wanted. */
   readonly gained: (bytes: number, nowMs: number) => void
 }
@@ -42,7 +44,14 @@ export class Downloader {
     const { peers, lengthOf, trees } = options
     this.#wants = new Wants(lengthOf)
     this.#leafRequests = trees && new LeafRequests({ peers, trees, lengthOf })
-    this.#dispatcher = new Dispatcher({ peers, wants: this.#wants, lengthOf, leafRequests: this.#leafRequests })
+    const isEnding = () => options.missing() <= this.#wants.size
+    this.#dispatcher = new Dispatcher({
+      peers,
+      wants: this.#wants,
+      lengthOf,
+      leafRequests: this.#leafRequests,
+      isEnding,
+    })
   }
 
   want(chunk: ChunkIndex, deadlineMs: number, nowMs: number): void {
@@ -149,9 +158,15 @@ export class Downloader {
       this.#options.emit({ kind: 'giveUp', chunk: want.chunk })
     }
     this.#leafRequests?.tick(nowMs)
-    const hopeless = this.#dispatcher.review(nowMs)
+    this.#dispatcher.wake()
     this.#dispatcher.assignAll(nowMs)
-    return hopeless
+    return this.#dispatcher.hopeless(nowMs)
+  }
+
+  /** Looks who is silent, and asks others. */
+  review(nowMs: number): void {
+    if (this.#wants.size === 0) return
+    if (this.#dispatcher.review(nowMs)) this.#dispatcher.assignAll(nowMs)
   }
 
   #checkDraft(want: Want, peer: Peer): void {

@@ -5,6 +5,7 @@ import { Availability } from './availability.ts'
 import { Choker, RECHOKE_MS } from './choker.ts'
 import { Conversation } from './conversation.ts'
 import { Downloader } from './downloader.ts'
+import { isReady } from './forecast.ts'
 import { Guests } from './guests.ts'
 import { HashServer } from './hash-server.ts'
 import { Holdings } from './holdings.ts'
@@ -17,6 +18,10 @@ import { Uploader } from './uploader.ts'
 
 const MAX_PEERS = 12
 const UPLOAD_SLOTS = 8
+/** How often it is looked who is silent. */
+const REVIEW_MS = 50
+/** So long between two looks, and we were busy. */
+const LATE_MS = 400
 
 /**
  * All peers of one info hash. Pure: `handle` takes an input and the time and returns what is to be done.
@@ -35,6 +40,8 @@ export class Swarm {
   readonly #conversation: Conversation
   readonly #guests: Guests
   #rechokedMs: number
+  #reviewedMs: number
+  #isLate = false
   /** Peers whose sessions have something to send. */
   readonly #dirty = new Set<Peer>()
   #effects: SwarmEffect[] = []
@@ -43,6 +50,7 @@ export class Swarm {
     this.#options = options
     const { chunkCount, lengthOf, trees } = options
     this.#rechokedMs = options.nowMs
+    this.#reviewedMs = options.nowMs
     this.#roster = new Roster(options.peerId, options.maxPeers ?? MAX_PEERS)
     this.#holdings = new Holdings(chunkCount, options.sharing ?? true)
     this.#availability = new Availability(chunkCount)
@@ -53,7 +61,16 @@ export class Swarm {
     const accuse = (guilty: PeerId | undefined, nowMs: number) => this.#ban(guilty, nowMs)
     const learned = (chunk: ChunkIndex, leaves: readonly Uint8Array[]) => this.#hashServer.learn(chunk, leaves)
     const gained = (bytes: number, nowMs: number) => options.uploadShare?.gained(bytes, nowMs)
-    this.#downloader = new Downloader({ peers, lengthOf, trees, emit, accuse, learned, gained })
+    this.#downloader = new Downloader({
+      peers,
+      lengthOf,
+      trees,
+      emit,
+      accuse,
+      learned,
+      gained,
+      missing: () => this.missing,
+    })
     this.#hashServer = new HashServer({ trees, lengthOf, emit, gives: (chunk) => this.#holdings.gives(chunk) })
     const flush = (peer: Peer, nowMs: number) => this.#flush(peer, nowMs)
     this.#uploader = new Uploader({ peers, lengthOf, emit, flush, share: options.uploadShare })
@@ -234,6 +251,17 @@ export class Swarm {
     if (!peers.has(link)) return
     this.#downloader.assign(peer, nowMs)
     this.#uploader.pump(peer, nowMs)
+    if (nowMs - this.#reviewedMs >= REVIEW_MS) this.#review(nowMs)
+  }
+
+  /** Who is silent counts as one that has nothing. */
+  #review(nowMs: number): void {
+    // Whoever was not heard while we were busy ourselves may be heard in a moment.
+    this.#isLate = nowMs - this.#reviewedMs > LATE_MS && !this.#isLate
+    this.#reviewedMs = nowMs
+    if (this.#isLate) return
+    this.#downloader.review(nowMs)
+    for (const peer of this.#roster.peers.values()) this.#conversation.count(peer, isReady(peer, nowMs))
   }
 
   #drained(link: LinkId, buffered: number, nowMs: number): void {
@@ -287,6 +315,7 @@ export class Swarm {
   }
 
   #tick(nowMs: number): void {
+    this.#review(nowMs)
     for (const peer of this.#downloader.tick(nowMs)) this.#end(peer, 'delivers nothing', nowMs)
     for (const peer of [...this.#roster.peers.values()]) {
       const reason = reasonToEnd(peer, nowMs)

@@ -176,8 +176,8 @@ export const TROUBLE: readonly Scenario[] = [
       { ...STRANGER, role: 'holder', count: 2, vanishesAtMs: 7_000 },
       home(3, LATE),
     ],
-    // Who waits for a tab that has vanished loses its patience after a second.
-    bounds: { origin: 3.1, worstOfPlain: 1.4 },
+    // Who is done in the moment in which tabs vanish waits until their silence is longer than any before.
+    bounds: { origin: 3.1, worstOfPlain: 1.3 },
   },
   {
     name: 'dead peers, film',
