@@ -146,8 +146,8 @@ async function answerSpan(
 }
 
 /**
- * Chromium takes what a script fetches into memory before the script reads it, as much as 100 MiB, and leaves it to the
- * garbage collector, unless it is not to be stored (docs/decisions/011).
+ * Chromium takes what a script fetches into memory before the script reads it, many MiB of it, and leaves it to the garbage
+ * collector, unless it is not to be stored (docs/decisions/011).
  */
 function stayAtReadersPace(headers: Headers): void {
   const own = headers.get('cache-control')
