@@ -127,6 +127,27 @@ const LEFT_OUT = [
       ts.isBinaryExpression(node) && /^(releaseProxy|createEndpoint|"RELEASE"|"bind")$/.test(node.right.getText()),
     by: 'false',
   },
+  // Nothing but comlink's own messages passes through their ports, and all of them are calls.
+  {
+    applies: (node) => ts.isBinaryExpression(node) && node.getText() === 'ev.data.argumentList || []',
+    by: 'ev.data.argumentList',
+  },
+  {
+    applies: (node) =>
+      ts.isCallExpression(node) && /^Object\.assign\(\{\s*path: \[\]\s*\}, ev\.data\)$/.test(node.getText()),
+    by: 'ev.data',
+  },
+  { applies: (node) => ts.isIfStatement(node) && /^!(ev|data) \|\| !\1\.\w+$/.test(node.expression.getText()) },
+  // What calls give back can be sent.
+  {
+    applies: (node) =>
+      ts.isArrowFunction(node) &&
+      node.parent.expression?.name?.text === 'catch' &&
+      /Unserializable/.test(node.getText()),
+    by: '() => {}',
+  },
+  // They are ports.
+  { applies: (node) => ts.isBinaryExpression(node) && node.getText() === 'ep.start && ep.start()', by: 'ep.start()' },
   { applies: (node) => ts.isCallExpression(node) && node.expression.text === 'isAllowedOrigin', by: 'true' },
   {
     applies: (node) => ts.isArrayLiteralExpression(node) && node.elements[0]?.elements?.[0]?.text === 'proxy',
@@ -135,6 +156,11 @@ const LEFT_OUT = [
   {
     applies: (node) => ts.isCallExpression(node) && node.expression.text === 'generateUUID',
     by: 'crypto.randomUUID()',
+  },
+  // Any value but an object becomes one, and has no such property.
+  {
+    applies: (node) => ts.isBinaryExpression(node) && node.getText() === 'isObject(value) && throwMarker in value',
+    by: 'throwMarker in Object(value)',
   },
   // Who opens a database of ours wants to know of it only that it is open, made or asked for by a later version.
   { applies: (node) => ts.isBinaryExpression(node) && /^(blocked|terminated)$/.test(node.left.text), by: 'false' },
@@ -152,6 +178,24 @@ const LEFT_OUT = [
   {
     applies: (node) => ts.isPropertyAssignment(node) && node.getText() === 'stack: value.stack',
     part: ({ pos, end }) => ({ pos: pos - ','.length, end }),
+  },
+  // Paths are made of strings, and the store of a transaction is asked for where it has one alone.
+  {
+    applies: (node) => ts.isCallExpression(node) && /^path\d*\.map\(\(p\) => p\.toString\(\)\)$/.test(node.getText()),
+    part: ({ expression, end }) => ({ pos: expression.expression.end, end }),
+  },
+  {
+    applies: (node) => ts.isConditionalExpression(node) && node.condition.getText() === 'receiver.objectStoreNames[1]',
+    part: ({ pos, whenFalse }) => ({ pos, end: whenFalse.pos }),
+  },
+  // A transaction that nobody gave up says why it failed, and its message is among what an error is given.
+  {
+    applies: (node) => ts.isBinaryExpression(node) && /^tx\.error \|\| new DOMException/.test(node.getText()),
+    by: 'tx.error',
+  },
+  {
+    applies: (node) => ts.isNewExpression(node) && node.getText() === 'new Error(serialized.value.message)',
+    part: ({ arguments: message }) => message,
   },
   // No code of ours opens an index or a cursor.
   {

@@ -98,9 +98,9 @@ export class ChunkSink {
     let bytes = 0
     for (const next of sorted) {
       const last = run.at(-1)
-      const follows = last && next.chunk === last.chunk + 1 && last.bytes.length === last.chunkSize
+      const follows = last?.chunk === next.chunk - 1 && last.bytes.length === last.chunkSize
       const fits = bytes + next.bytes.length <= RUN_BYTES && run.length < MAX_RUN_CHUNKS
-      if (last && !(follows && fits)) {
+      if (!(follows && fits)) {
         if (run.includes(oldest)) break
         run.length = 0
         bytes = 0
