@@ -16,7 +16,7 @@ const TURNS = [
 ] as const
 
 /** Tells the worker how the page's media elements stand, so that it knows which chunks can wait for peers. */
-export function reportPlayback(report: (url: string, slackMs: number) => void): void {
+export function reportPlayback(report: (url: string, slackMs: number, lengthMs: number) => void): void {
   const reportedAt = new WeakMap<HTMLMediaElement, number>()
   const onTurn = (event: Event) => {
     const media = event.target
@@ -25,7 +25,7 @@ export function reportPlayback(report: (url: string, slackMs: number) => void): 
     const since = performance.now() - (reportedAt.get(media) ?? Number.NEGATIVE_INFINITY)
     if (!isNews && since < PLAYBACK_MS) return
     reportedAt.set(media, performance.now())
-    report(media.currentSrc, slackOf(media))
+    report(media.currentSrc, slackOf(media), (media.duration / speedOf(media)) * 1_000)
   }
   for (const turn of TURNS) addEventListener(turn, onTurn, { capture: true, passive: true })
 }
@@ -33,13 +33,17 @@ export function reportPlayback(report: (url: string, slackMs: number) => void): 
 /** Milliseconds that the element can play at its rate before it runs dry. */
 export function slackOf(media: HTMLMediaElement): number {
   if (media.paused && !media.seeking) return Number.POSITIVE_INFINITY
-  const { buffered, currentTime, playbackRate } = media
+  const { buffered, currentTime } = media
   for (let i = 0; i < buffered.length; i++) {
     const end = buffered.end(i)
     if (buffered.start(i) > currentTime || end < currentTime) continue
     // What reaches to the end never runs dry.
     if (end >= media.duration) return Number.POSITIVE_INFINITY
-    return ((end - currentTime) / Math.max(Math.abs(playbackRate), 0.1)) * 1_000
+    return ((end - currentTime) / speedOf(media)) * 1_000
   }
   return 0
+}
+
+function speedOf({ playbackRate }: HTMLMediaElement): number {
+  return Math.max(Math.abs(playbackRate), 0.1)
 }

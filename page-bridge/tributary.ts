@@ -140,7 +140,7 @@ export class Tributary extends EventTarget {
     const details = await this.#greet().catch(() => NO_WORKER)
     if (this.#leadership.leads) this.#offerHost()
     await reloadUntouched(document, root, native, (url) => this.#serves(url))
-    reportPlayback((url, slackMs) => this.#worker.post({ tributary: 'playback', url, slackMs }))
+    reportPlayback((url, slackMs, lengthMs) => this.#worker.post({ tributary: 'playback', url, slackMs, lengthMs }))
     watchStrain(() => this.#mesh.easeUpload())
     new DownloadLinks((url) => this.#worker.call((control) => control.serves(url)))
     return { ...details, worker, mesh }

@@ -27,7 +27,7 @@ export type PageMessage =
    * How a media element of this page stands. Sent at each turn of its life, and every PLAYBACK_MS while it plays. `blob:`
    * URLs are those of elements that a script feeds (Media Source Extensions).
    */
-  | { readonly tributary: 'playback'; readonly url: string; readonly slackMs: number }
+  | { readonly tributary: 'playback'; readonly url: string; readonly slackMs: number; readonly lengthMs: number }
 
 /** What the worker sends to its pages with Client.postMessage. */
 export type WorkerMessage =

@@ -9,6 +9,14 @@ export interface OriginAccess {
   readonly credentials: RequestCredentials
 }
 
+/** What a media element tells of itself. */
+export interface Playback {
+  /** Milliseconds that it can go on playing without more. */
+  readonly slackMs: number
+  /** Milliseconds that it takes for all of its film; no finite number while it does not know. */
+  readonly lengthMs: number
+}
+
 /** What one reader wants of a file, now and soon. */
 export interface Demand {
   readonly file: ManifestFile
@@ -22,8 +30,8 @@ export interface Demand {
   readMs: number
   /** End of what it reads; of the whole file for a media element, which asks again. */
   readonly end: number
-  /** How long the media element that reads, or is fed, can go on playing without more; undefined while nothing is known. */
-  readonly slackMs: () => number | undefined
+  /** How the media element that reads, or is fed, stands at the moment. */
+  readonly playback: () => Partial<Playback>
 }
 
 /** A transfer runs at most this far ahead of its reader, so that a paused reader pauses the origin. */

@@ -40,7 +40,7 @@ async function openCache() {
 function demandAt(position: number): Demand {
   const access = { url: 'http://site.test/film.bin', credentials: 'omit' } as const
   const { size: end } = FILE
-  return { file: FILE, access, media: false, begin: position, position, readMs: 0, end, slackMs: () => undefined }
+  return { file: FILE, access, media: false, begin: position, position, readMs: 0, end, playback: () => ({}) }
 }
 
 /** An origin that sends as fast as it is read. */

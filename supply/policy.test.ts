@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { SwarmStatus } from '../protocol/delivery.ts'
 import { type ChunkIndex, KiB, MiB } from '../protocol/units.ts'
 import {
+  filmRate,
   isCrowd,
   isShort,
   isTheirs,
@@ -25,7 +26,7 @@ function swarm(rest: Partial<SwarmStatus> = {}): SwarmStatus {
 }
 
 function view(status: SwarmStatus | undefined, rest: Partial<MeshView> = {}): MeshView {
-  const unknown = { speed: undefined, perMs: undefined, queueMs: 0, isDry: false }
+  const unknown = { speed: undefined, perMs: undefined, asked: 0, filmPerMs: 500, isDry: false }
   return { status, sinceJoinMs: 10_000, refused: () => false, late: false, ...unknown, ...rest }
 }
 
@@ -45,7 +46,7 @@ const ALONE = view(undefined)
 const TRIED = view(swarm({ available: BIT_9 }))
 const HELD = { ...TRIED, speed: 1 }
 /** Slower than the origin, and two seconds behind. */
-const SLOW = { ...TRIED, speed: 0.7, perMs: 600, queueMs: 2_000 }
+const SLOW = { ...TRIED, speed: 0.7, perMs: 600, asked: 1_200_000 }
 const LOADING = view(swarm({ loading: BIT_9 }))
 const CROWD = view(swarm())
 
@@ -106,12 +107,12 @@ for (const [name, need, mesh, kind] of cases)
   test(`who brings it: ${name}`, () => assert.equal(supplierFor(need, mesh).kind, kind))
 
 test('a segment is a small part, asked for by script for a player that has enough to play meanwhile', () => {
-  const demand = { media: false, begin: 100, position: 100, end: 300, readMs: 0, slackMs: () => 2_000 }
+  const demand = { media: false, begin: 100, position: 100, end: 300, readMs: 0, playback: () => ({ slackMs: 2_000 }) }
   const others = [
     { ...demand, media: true },
     { ...demand, end: 17 * MiB },
-    { ...demand, slackMs: () => 1_999 },
-    { ...demand, slackMs: () => undefined },
+    { ...demand, playback: () => ({ slackMs: 1_999 }) },
+    { ...demand, playback: () => ({}) },
   ]
   assert.equal(segmentBytes(demand), 200)
   for (const other of others) assert.equal(segmentBytes(other), Number.POSITIVE_INFINITY)
@@ -147,7 +148,16 @@ test('about a second is asked of peers, and never without bounds', () => {
   assert.equal(peerFlight(1_000), 1_000_000)
   assert.equal(peerFlight(500, 8_000), 2_000_000, 'more where there is time')
   assert.equal(peerFlight(1e9), 8 * MiB)
-  assert.equal(peerFlight(undefined, Number.POSITIVE_INFINITY), 256 * KiB, 'a paused element')
+  assert.equal(peerFlight(undefined, Number.POSITIVE_INFINITY), 128 * KiB, 'a paused element')
+})
+
+test('a film takes its size over its length, or what films do while that is not known', () => {
+  assert.equal(filmRate(60 * MiB, 60_000), MiB / 1_000)
+  for (const lengthMs of [undefined, Number.NaN, Number.POSITIVE_INFINITY])
+    assert.equal(filmRate(60 * MiB, lengthMs), 500)
+  const SLOWER = { ...HELD, speed: 0.5, perMs: 600 }
+  assert.ok(!isShort(2_000, SLOWER), 'peers outrun a film of 4 Mbit/s')
+  assert.ok(isShort(2_000, { ...SLOWER, filmPerMs: filmRate(60 * MiB, 60_000) }), 'but not one of 8')
 })
 
 test('peers with thin lines are asked ahead of what the origin brings, or not at all when time is short', () => {

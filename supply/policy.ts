@@ -25,11 +25,11 @@ const CALM_SLACK_MS = 2_000
 /** A media element reports within this time of its first bytes. */
 const REPORT_MS = 300
 
-/** Bytes per millisecond: peers that bring so many outrun any film. */
-const QUICK_PER_MS = 1_000
+/** Peers that bring a film so many times as fast as it is played outrun it. */
+const QUICK = 2
 
-/** Bytes per millisecond: 4 Mbit/s, what a film takes, and peers are taken to bring until they have shown what they do. */
-export const FILM_PER_MS = 500
+/** Bytes per millisecond: 4 Mbit/s, what a film takes whose length is not known. */
+const FILM_PER_MS = 500
 
 /** One of a crowd asks the origin for no more at a time. */
 const MAX_STRETCH_BYTES = 4 * MiB
@@ -69,8 +69,10 @@ export interface MeshView {
   readonly speed: number | undefined
   /** The same in bytes per millisecond. */
   readonly perMs: number | undefined
-  /** Milliseconds that they are likely to need for what they are asked for now. */
-  readonly queueMs: number
+  /** Bytes that they are asked for now. */
+  readonly asked: number
+  /** Bytes per millisecond that the film takes, and peers are taken to bring until they have shown what they do. */
+  readonly filmPerMs: number
   /** Whether a media element has lately run dry in the middle: the origin alone cannot feed it. */
   readonly isDry: boolean
 }
@@ -116,12 +118,12 @@ const SAFE_SLACK_MS = 1_000
 /** Whether peers, as far as they are known, would bring a chunk later than a media element can afford to wait for it. */
 function isTight(slackMs: number | undefined, mesh: MeshView): boolean {
   if (areQuick(mesh) || sharesWhileDry(mesh) || (mesh.speed ?? 0) >= 1) return false
-  return (slackMs ?? Number.POSITIVE_INFINITY) - SAFE_SLACK_MS < mesh.queueMs
+  return (slackMs ?? Number.POSITIVE_INFINITY) - SAFE_SLACK_MS < mesh.asked / (mesh.perMs || mesh.filmPerMs)
 }
 
 /** Whether peers bring less than a film takes, and the origin more: what is needed next is the origin's. */
-function isThin({ perMs = FILM_PER_MS, speed = 1 }: MeshView): boolean {
-  return perMs < FILM_PER_MS && speed < 1
+function isThin({ filmPerMs, perMs = filmPerMs, speed = 1 }: MeshView): boolean {
+  return perMs < filmPerMs && speed < 1
 }
 
 /** With less than this to play, a media element has the origin bring what peers cannot, or have not shown that they can. */
@@ -142,6 +144,14 @@ export function peersFrom(slackMs: number | undefined, mesh: MeshView): number {
   return isThin(mesh) ? URGENT_BYTES : 0
 }
 
+/**
+ * Bytes per millisecond that a film takes.
+ * @param lengthMs as in `Demand`
+ */
+export function filmRate(size = 0, lengthMs = Number.NaN): number {
+  return size / lengthMs || FILM_PER_MS
+}
+
 /** Bytes per millisecond: 32 Mbit/s. */
 const FAST_PER_MS = 4_000
 
@@ -160,8 +170,8 @@ function leavesAll(mesh: MeshView): boolean {
 }
 
 /** Whether peers outrun any film, so that an element that was short when it last told will have enough in a moment. */
-function areQuick({ late, perMs = 0 }: MeshView): boolean {
-  return !late && perMs >= QUICK_PER_MS
+function areQuick({ late, filmPerMs, perMs = 0 }: MeshView): boolean {
+  return !late && perMs >= QUICK * filmPerMs
 }
 
 /** What a script asks for beyond this is more likely a file to keep. */
@@ -171,8 +181,8 @@ const MAX_SEGMENT_BYTES = 16 * MiB
  * Bytes of the segment that a script asks for on behalf of a player that has enough to play meanwhile; without end for any
  * other reader. Segments are many and small: what begins each of them is much of the whole, and need not come at once.
  */
-export function segmentBytes({ media, begin, end, slackMs }: Omit<Demand, 'file' | 'access'>): number {
-  const isSegment = !media && end - begin <= MAX_SEGMENT_BYTES && (slackMs() ?? 0) >= CALM_SLACK_MS
+export function segmentBytes({ media, begin, end, playback }: Omit<Demand, 'file' | 'access'>): number {
+  const isSegment = !media && end - begin <= MAX_SEGMENT_BYTES && (playback().slackMs ?? 0) >= CALM_SLACK_MS
   return isSegment ? end - begin : Number.POSITIVE_INFINITY
 }
 
@@ -289,16 +299,17 @@ export function lookahead(media: boolean): number {
   return media ? 8 * MiB : 32 * MiB
 }
 
-const MIN_FLIGHT_BYTES = 256 * KiB
+const MIN_FLIGHT_BYTES = 128 * KiB
 const MAX_FLIGHT_BYTES = 8 * MiB
 
 /**
- * Bytes that are asked from peers at the same time: about a second's worth, more where a reader can wait for them; little of
- * those who have yet to bring any.
+ * Bytes that are asked from peers at the same time: about a second's worth, more where a reader can wait for them. Of those
+ * who have yet to bring any it is little, for a media element on a thin line the least: its film is on the same line.
  */
-export function peerFlight(bytesPerMs = 0, slackMs = 0): number {
+export function peerFlight(bytesPerMs = 0, slackMs?: number): number {
   // A paused element can wait for ever.
-  return Math.min(MAX_FLIGHT_BYTES, Math.max(MIN_FLIGHT_BYTES, bytesPerMs && bytesPerMs * Math.max(1_000, slackMs / 2)))
+  const bytes = bytesPerMs && bytesPerMs * Math.max(1_000, (slackMs ?? 0) / 2)
+  return Math.min(MAX_FLIGHT_BYTES, Math.max(MIN_FLIGHT_BYTES * (slackMs === undefined ? 2 : 1), bytes))
 }
 
 /** So long after a media element ran dry, it shares with its crowd as downloads do. */

@@ -18,7 +18,7 @@ import type { MeshPeers } from './peers.ts'
 import {
   BRIDGE_BYTES,
   DRY_FOR_MS,
-  FILM_PER_MS,
+  filmRate,
   helpsWhilePlaying,
   isCrowd,
   isShort,
@@ -148,9 +148,9 @@ export class Supply {
   /** Asks ahead of a reader: peers for what lies further on, the origin for its next stretch. */
   ahead(demand: Demand): void {
     const { file, media, begin, position, end } = demand
-    const view = this.#view()
+    const view = this.#view(demand)
     const trial = isTrusted(view, segmentBytes(demand)) ? 0 : stretchBytes(this.#perMs)
-    const slackMs = demand.slackMs()
+    const slackMs = demand.playback().slackMs
     const start = media ? Math.max(position + peersFrom(slackMs, view), begin + BRIDGE_BYTES) : position + trial
     const span = { start, end: Math.min(end, position + lookahead(media)) }
     if (span.start < span.end) this.#askPeersFor(chunksCovering(file, span), file, view, slackMs)
@@ -215,7 +215,7 @@ export class Supply {
   /** Waits for a chunk that somebody brings. An origin transfer that falls silent gives up by itself. */
   async #await(demand: Demand, chunk: ChunkIndex, slot: ChunkSlot): Promise<void> {
     const offset = demand.position - bytesOfChunk(demand.file, chunk).start
-    const patience = slot.source === 'peers' ? peerPatience(demand.slackMs()) : this.#context.patience.origin
+    const patience = slot.source === 'peers' ? peerPatience(demand.playback().slackMs) : this.#context.patience.origin
     const changed = await this.waitFor(slot, offset, patience)
     if (changed || slot.source !== 'peers') return
     this.#lateAt = Date.now()
@@ -343,7 +343,7 @@ export class Supply {
    */
   #help(demand: Demand, view: MeshView): void {
     const { file, media, position, end } = demand
-    const slackMs = demand.slackMs()
+    const slackMs = demand.playback().slackMs
     const isDry = isUrgent(slackMs)
     const bytes = media ? BRIDGE_BYTES / (isDry ? 2 : 1) : stretchBytes(this.#perMs)
     const segment = segmentBytes(demand)
@@ -402,14 +402,14 @@ export class Supply {
     const { media, begin, file } = demand
     const distance = bytesOfChunk(file, chunk).start - begin
     const waitedMs = Date.now() - demand.readMs
-    const slackMs = demand.slackMs()
+    const slackMs = demand.playback().slackMs
     const segment = segmentBytes(demand)
     const need = { chunk, media, distance, segment, slackMs, waitedMs, busy: this.#origin.isBusy, dice: Math.random() }
     if (runsDry(need, this.#perMs)) this.#dryAt = Date.now()
-    return supplierFor(need, this.#view())
+    return supplierFor(need, this.#view(demand))
   }
 
-  #view(): MeshView {
+  #view(demand?: Demand): MeshView {
     const { mesh, cache } = this.#context
     const { infoHash } = cache.swarm
     const theirs = Date.now() - this.#peersAskedAt < KNOWN_FOR_MS ? this.#peers.perMs : undefined
@@ -421,7 +421,8 @@ export class Supply {
       late: Date.now() - this.#lateAt < LATE_FOR_MS,
       speed: theirs === undefined || !origins ? undefined : theirs / origins,
       perMs: theirs,
-      queueMs: this.#peerBytes / (theirs || FILM_PER_MS),
+      asked: this.#peerBytes,
+      filmPerMs: filmRate(demand?.file.size, demand?.playback().lengthMs),
       isDry: Date.now() - this.#dryAt < DRY_FOR_MS,
     }
   }

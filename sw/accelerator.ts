@@ -121,7 +121,7 @@ export class Accelerator {
       {
         userAgent: this.#host.userAgent,
         cursors: this.#cursors,
-        slackMs: () => this.playbacks.slackMs(clientId, feedsPlayer(request, file) ? FED : target.url),
+        playback: () => this.playbacks.now(clientId, feedsPlayer(request, file) ? FED : target.url),
         head: (file) => this.#notes.head(swarm, file),
         answered: (file, origin) => this.#notes.answered(swarm, file, origin),
         served: (bytes) => this.#totals.add('cache', bytes),

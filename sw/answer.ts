@@ -2,7 +2,7 @@ import { type ByteSpan, bytesOfChunk, chunkAt } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { answerRange, isOpenRange, parseContentRange, rangeHeader } from '../protocol/range.ts'
 import { KiB, MiB } from '../protocol/units.ts'
-import type { Demand } from '../supply/demand.ts'
+import type { Demand, Playback } from '../supply/demand.ts'
 import {
   disposition,
   type FileHead,
@@ -41,8 +41,8 @@ export interface AnswerContext {
   readonly userAgent: string
   /** Where the media element of this page and file has come to. */
   readonly cursors: MediaCursors
-  /** How long the media element that asks, or is fed, can go on playing; undefined while nothing is known. */
-  slackMs(): number | undefined
+  /** How the media element that asks, or is fed, stands. */
+  playback(): Partial<Playback>
   head(file: ManifestFile): FileHead | undefined
   /** The origin answered with something else than the manifest's file: it goes its own way from now on. */
   answered(file: ManifestFile, answer: OriginAnswer): void
@@ -103,7 +103,7 @@ async function answerMedia(asked: Asked, context: AnswerContext, start: number):
   const { file, session, clientId } = asked
   const { cache, supply } = session
   const begin = context.cursors.begin(clientId, file, start)
-  const demand = demandFor(asked, { begin, position: start, end: file.size, media: true, slackMs: context.slackMs })
+  const demand = demandFor(asked, { begin, position: start, end: file.size, media: true, playback: context.playback })
   if (begin === start) supply.sought(demand)
   const heldUntil = cache.heldUntil(file, start, Math.min(file.size, start + HELD_WINDOW_BYTES))
   const isWorthIt = heldUntil - start >= Math.min(LEAST_WINDOW_BYTES, file.size - start)
@@ -116,8 +116,8 @@ async function answerMedia(asked: Asked, context: AnswerContext, start: number):
 async function answerExactly(asked: Asked, context: AnswerContext, part: ByteSpan | undefined): Promise<Response> {
   const { request, file } = asked
   const { start, end } = part ?? { start: 0, end: file.size }
-  const slackMs = feedsPlayer(request, file) ? context.slackMs : () => undefined
-  const demand = demandFor(asked, { begin: start, position: start, end, media: false, slackMs })
+  const playback = feedsPlayer(request, file) ? context.playback : () => ({})
+  const demand = demandFor(asked, { begin: start, position: start, end, media: false, playback })
   return await answerSpan(asked, context, demand, { start, end }, part)
 }
 

@@ -60,7 +60,7 @@ async function playSegment(t: TestContext, slackMs: number, answer?: Answer) {
   const site = await open(t, { files: { 'a.bin': { bytes, type: 'video/iso.segment' } } })
   await joined(site)
   site.host.answer = answer ?? site.host.answer
-  site.accelerator.playbacks.report('page', 'blob:https://example.org/1', slackMs)
+  site.accelerator.playbacks.report('page', 'blob:https://example.org/1', { slackMs, lengthMs: 60_000 })
   const before = site.origin.requestsOf('a.bin').length
   const response = await site.respond('a.bin', { headers: { range: 'bytes=131072-' } })
   assert.equal(digestOf(new Uint8Array(await response.arrayBuffer())), digestOf(bytes.subarray(131_072)))
@@ -75,7 +75,7 @@ test('what a reader waits for is more urgent than what others may want later', a
   const bytes = madeUp(1 * MiB)
   const site = await open(t, { files: { 'a.bin': { bytes, chunkSize: 64 * KiB, type: 'video/iso.segment' } } })
   await joined(site)
-  site.accelerator.playbacks.report('page', 'blob:https://example.org/1', 10_000)
+  site.accelerator.playbacks.report('page', 'blob:https://example.org/1', { slackMs: 10_000, lengthMs: 60_000 })
   site.host.answer = never
   for (const range of ['bytes=65536-', 'bytes=786432-']) {
     const response = await site.respond('a.bin', { headers: { range } })
@@ -141,7 +141,7 @@ test('what the last peer was asked for is for the origin once it has left', asyn
   const site = await open(t, { patience, files: { 'a.bin': { bytes, type: 'video/iso.segment' } } })
   await joined(site)
   site.host.answer = never
-  site.accelerator.playbacks.report('page', 'blob:https://example.org/1', 10_000)
+  site.accelerator.playbacks.report('page', 'blob:https://example.org/1', { slackMs: 10_000, lengthMs: 60_000 })
   const response = await site.respond('a.bin', { headers: { range: 'bytes=131072-' } })
   const reading = response.arrayBuffer()
   while (site.host.asked.length < 1) await new Promise((resolve) => setTimeout(resolve, 1))

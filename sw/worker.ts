@@ -94,7 +94,7 @@ export class TributaryWorker {
         if (message.tributary === 'native') accelerator.natives.name(sourceId(event), message.native)
         else if (message.tributary === 'host') accelerator.mesh.accept(message.id, message.calls, message.events)
         else if (message.tributary === 'control') expose(controlOf(accelerator), message.port)
-        else accelerator.playbacks.report(sourceId(event), message.url, message.slackMs)
+        else accelerator.playbacks.report(sourceId(event), message.url, message)
       }),
     )
   }
@@ -144,10 +144,11 @@ function sourceId({ source }: ExtendableMessageEvent): string {
 
 /** Messages of the site's own scripts to its worker pass by. */
 function isPageMessage(value: unknown): value is PageMessage {
-  const { tributary, id, calls, events, port, url, slackMs, native } = fieldsOf(value)
+  const { tributary, id, calls, events, port, url, slackMs, lengthMs, native } = fieldsOf(value)
   if (tributary === 'host') return typeof id === 'string' && isPort(calls) && isPort(events)
   if (tributary === 'control') return isPort(port)
-  if (tributary === 'playback') return typeof url === 'string' && typeof slackMs === 'number'
+  if (tributary === 'playback')
+    return typeof url === 'string' && typeof slackMs === 'number' && typeof lengthMs === 'number'
   if (tributary === 'native') return Array.isArray(native)
   return tributary === 'claim' || tributary === 'keepalive'
 }

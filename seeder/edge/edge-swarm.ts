@@ -146,7 +146,7 @@ export class EdgeSwarm {
       position: start,
       readMs: Date.now(),
       end,
-      slackMs: () => undefined,
+      playback: () => ({}),
     }
     supply.demands.add(demand)
     if (cache.heldUntil(file, start, end) < end) supply.ahead(demand)

@@ -170,7 +170,8 @@ export class Player implements FileReader {
 
   #report(): void {
     if (this.#options.readout.firstByteMs === undefined) return
-    this.#options.source.report(this.#position >= this.#size ? Number.POSITIVE_INFINITY : Math.max(0, this.#aheadMs))
+    const slackMs = this.#position >= this.#size ? Number.POSITIVE_INFINITY : Math.max(0, this.#aheadMs)
+    this.#options.source.report(slackMs, this.#size / this.#options.rate)
   }
 
   #reportLater(): void {

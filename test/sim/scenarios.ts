@@ -118,7 +118,16 @@ export const FILMS: readonly Scenario[] = [
     media: FILM,
     origin: { egress: 80 },
     groups: [home(16, { down: 5, up: 2.5, everyMs: 2_000, leavesAfterMs: 0 })],
-    bounds: { origin: 15, worstOfPlain: 1.02, stalledMs: 1_000 },
+    bounds: { origin: 15, worstOfPlain: 1.02, stalledMs: 0 },
+  },
+  {
+    name: 'a film of 24 Mbit/s',
+    size: 64,
+    chunk: 128,
+    media: { rate: 24, targetMs: 10_000 },
+    origin: { egress: 400 },
+    groups: [home(12, { everyMs: 2_000 })],
+    bounds: { origin: 7.5, worstOfPlain: 1.02, stalledMs: 500 },
   },
   {
     name: 'more than the origin can feed',

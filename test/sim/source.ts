@@ -4,8 +4,8 @@ import type { Place } from './place.ts'
 export interface Source {
   /** The whole file; from `start` on for a media element, which may be answered with less. */
   open(start?: number): Promise<Response>
-  /** The media element can go on playing for so long. */
-  report(slackMs: number): void
+  /** The media element can go on playing for so long, and takes so long for the whole file. */
+  report(slackMs: number, lengthMs: number): void
   /** It has run dry. */
   ranDry(): void
 }

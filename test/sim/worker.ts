@@ -93,7 +93,7 @@ export class Worker implements Source {
       {
         userAgent: CHROME,
         cursors: this.#cursors,
-        slackMs: () => this.#playbacks.slackMs(CLIENT, url),
+        playback: () => this.#playbacks.now(CLIENT, url),
         head: () => this.#head,
         answered: (_file, origin) => {
           throw new Error(`the origin answered with ${origin.kind} ${origin.response.status}`)
@@ -104,8 +104,8 @@ export class Worker implements Source {
     )
   }
 
-  report(slackMs: number): void {
-    this.#playbacks.report(CLIENT, this.#options.place.url, slackMs)
+  report(slackMs: number, lengthMs: number): void {
+    this.#playbacks.report(CLIENT, this.#options.place.url, { slackMs, lengthMs })
   }
 
   ranDry(): void {
