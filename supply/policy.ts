@@ -146,7 +146,7 @@ export function peersFrom(slackMs: number | undefined, mesh: MeshView): number {
 
 /**
  * Bytes per millisecond that a film takes.
- * @param lengthMs as in `Demand`
+ * @param lengthMs as in `Playback`
  */
 export function filmRate(size = 0, lengthMs = Number.NaN): number {
   return size / lengthMs || FILM_PER_MS

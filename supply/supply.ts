@@ -338,8 +338,8 @@ export class Supply {
 
   /**
    * One of a crowd keeps the origin at work on what none of them has, in the reader's reach but not in its order. A
-   * download goes on with what peers have as well, until they prove to be the faster source. Who runs dry helps with what
-   * all of them need next.
+   * download goes on with what peers have as well, until they prove to be the faster source, and so does a media element that
+   * is short while they do not feed it. Who runs dry helps with what all of them need next.
    */
   #help(demand: Demand, view: MeshView): void {
     const { file, media, position, end } = demand
@@ -353,22 +353,22 @@ export class Supply {
     const peers = (view.status?.peers ?? 0) + (view.status?.expected ?? 0)
     const reach = isDry ? (peers + 1) * bytes : lookahead(media)
     const chunks = chunksCovering(file, { start: position, end: Math.min(end, position + reach) })
-    const all = media ? isShort(slackMs, view) : segment === Number.POSITIVE_INFINITY && (view.speed ?? 0) < 1
+    const takesTheirs = media ? isShort(slackMs, view) : segment === Number.POSITIVE_INFINITY && (view.speed ?? 0) < 1
     const mine = (chunk: ChunkIndex) =>
       !media && !isTrusted(view, segment) && isFromPeers(this.#context.cache.slot(chunk))
     const isFree = this.#free
     const stretch = pickStretch({
       chunks,
       isFree,
-      isTheirs: (chunk) => (media && all) || isTheirs(chunk, view),
+      isTheirs: (chunk) => (media && takesTheirs) || isTheirs(chunk, view),
       most: Math.ceil(bytes / file.chunkSize),
       next: this.#next,
       peers,
       random: Math.random,
-      isSpare: (chunk) => all && (isFree(chunk) || mine(chunk)),
+      isSpare: (chunk) => takesTheirs && (isFree(chunk) || mine(chunk)),
     })
     if (stretch) this.#fetch(demand, stretch)
-    else if (all && !media) this.#takeBack(chunks)
+    else if (takesTheirs && !media) this.#takeBack(chunks)
   }
 
   #fetch(demand: Demand, stretch: ChunkSpan): void {

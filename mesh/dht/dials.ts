@@ -47,7 +47,7 @@ const MAX_ANSWERS = 8
 /** Of those, for offers that one link has brought. */
 const MAX_ANSWERS_OF_LINK = 4
 /** An exact target is sought on so many ways, one after the other: where two networks have just met, most lead astray. */
-const MAX_WAYS = 4
+const MAX_WAYS = 5
 /** Where many will do, not all of them are asked. */
 const ANY_HOPS = 10
 const HEDGE_MS = 4_000
