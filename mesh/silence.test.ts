@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { connect, contentOf, VirtualClock, type VirtualLink, VirtualPeer } from '../test/harness/virtual-mesh.ts'
+import { connect, contentOf, mute, VirtualClock, type VirtualLink, VirtualPeer } from '../test/harness/virtual-mesh.ts'
 
 const COUNT = 24
-/** The wire's numbers (BEP 3). */
-const PIECE = 7
+/** The wire's number (BEP 3). */
 const CANCEL = 8
 
 function world() {
@@ -12,16 +11,6 @@ function world() {
   let last = 0
   const peer = () => new VirtualPeer(clock, ++last, { chunkCount: COUNT })
   return { clock, peer }
-}
-
-/** Holds pieces back: the peer seems to listen and does not deliver. @returns lets them go */
-function mute(link: VirtualLink): () => void {
-  const held: Uint8Array[] = []
-  link.tap = (bytes) => (bytes[4] === PIECE ? void held.push(bytes) : bytes)
-  return () => {
-    for (const bytes of held) link.other?.deliver(bytes)
-    link.tap = (bytes) => bytes
-  }
 }
 
 /** Fetches chunks and keeps them. */

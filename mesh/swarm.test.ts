@@ -5,6 +5,7 @@ import {
   CHUNK_SIZE,
   connect,
   contentOf,
+  mute,
   VirtualClock,
   type VirtualLink,
   VirtualPeer,
@@ -36,11 +37,6 @@ function poison(link: VirtualLink): void {
     wrong[13] = (wrong[13] ?? 0) ^ 1
     return wrong
   }
-}
-
-/** Swallows pieces: the peer seems to listen and never delivers. */
-function mute(link: VirtualLink): void {
-  link.tap = (bytes) => (bytes[4] === 7 ? undefined : bytes)
 }
 
 test('a peer that has nothing gets everything from one that has all', async () => {

@@ -150,6 +150,19 @@ export function virtualLinks(clock: Clock, wire: Partial<Wire> = {}): [VirtualLi
   return [a, b]
 }
 
+/** The wire's number (BEP 3). */
+const PIECE = 7
+
+/** Holds pieces back: the peer seems to listen and does not deliver. @returns lets them go */
+export function mute(link: VirtualLink): () => void {
+  const held: Uint8Array[] = []
+  link.tap = (bytes) => (bytes[4] === PIECE ? void held.push(bytes) : bytes)
+  return () => {
+    for (const bytes of held) link.other?.deliver(bytes)
+    link.tap = (bytes) => bytes
+  }
+}
+
 export const INFO_HASH = '0123456789abcdef0123456789abcdef01234567' as InfoHash
 export const CHUNK_SIZE = 64 * KiB
 
