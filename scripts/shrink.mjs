@@ -101,7 +101,7 @@ export async function shrink(code) {
 }
 
 /** Names that the platform or a format has as well, but not in the worker's script, and not with what it says to others. */
-const OURS = ['adopt', 'changed', 'filled', 'kind', 'position', 'session', 'span', 'throughput', 'track']
+const OURS = ['adopt', 'changed', 'filled', 'kind', 'position', 'session', 'span', 'track']
 
 /**
  * What nobody here uses or reads, and what stands in its place: why a peer's message was refused (the class of the error is

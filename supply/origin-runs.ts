@@ -29,7 +29,7 @@ const MAX_ANNOUNCED = 8
 
 /** Requests to the origin for chunks of one swarm: those that wait for an answer, and those whose bytes come. */
 export class OriginRuns {
-  readonly throughput = new Throughput()
+  readonly #throughput = new Throughput()
   /** How long the origin takes from a request to its first byte, of late. */
   #answerMs = 0
   #askedMs: number | undefined
@@ -46,6 +46,11 @@ export class OriginRuns {
     this.#context = context
     this.#demands = demands
     this.#almostOver = almostOver
+  }
+
+  /** Bytes per millisecond that the origin has brought of late; 0 while it is too early to tell. */
+  get perMs(): number {
+    return this.#throughput.perMs ?? 0
   }
 
   /** Whether the origin has enough to do for the moment. */
@@ -97,7 +102,7 @@ export class OriginRuns {
       demands: paced || isWhole ? this.#demands : undefined,
       version: versionOf(answer.head),
       patience: patience.origin,
-      momentBytes: () => (this.throughput.perMs ?? 0) * MOMENT_MS,
+      momentBytes: () => this.perMs * MOMENT_MS,
       received: (bytes) => {
         this.#answered(askedMs)
         askedMs = undefined
@@ -105,10 +110,10 @@ export class OriginRuns {
       },
     })
     this.#runs.add(run)
-    this.throughput.begin()
+    this.#throughput.begin()
     extend(
       run.done.then(() => {
-        this.throughput.end()
+        this.#throughput.end()
         this.#runs.delete(run)
         this.#over.push({ chunks: run.chunks, untilMs: Date.now() + STORING_MS })
         this.#announce()
@@ -125,7 +130,7 @@ export class OriginRuns {
   }
 
   #received(run: OriginRun, bytes: number): void {
-    this.throughput.add(bytes)
+    this.#throughput.add(bytes)
     this.#context.received(bytes)
     if (!this.#hasMuchLeft(run)) this.#almostOver()
   }
@@ -135,7 +140,7 @@ export class OriginRuns {
   }
 
   get #earlyBytes(): number {
-    return ASK_EARLY_BYTES + (this.throughput.perMs ?? 0) * this.#answerMs
+    return ASK_EARLY_BYTES + this.perMs * this.#answerMs
   }
 
   /** Peers are about: what readers asked for while they were alone ends `bytes` after its start. */
@@ -167,19 +172,25 @@ export class OriginRuns {
     return [...this.#asking].find(({ chunks }) => holds(chunks, chunk))?.taken
   }
 
+  /** Tells whether nobody has or brings a chunk, as things are now. */
+  get free(): (chunk: ChunkIndex) => boolean {
+    const coming = this.#chunks
+    return (chunk) => this.#context.cache.isFree(chunk) && !coming.some((chunks) => holds(chunks, chunk))
+  }
+
   /** What is asked for or on its way. */
-  get chunks(): ChunkSpan[] {
+  get #chunks(): ChunkSpan[] {
     return [...this.#asking, ...this.#runs].map(({ chunks }) => chunks)
   }
 
   #announce(): void {
     const { cache, mesh } = this.#context
     this.#over = this.#over.filter(({ untilMs }) => untilMs > Date.now())
-    const chunks = [...this.chunks, ...this.#over.map((one) => one.chunks)]
+    const chunks = [...this.#chunks, ...this.#over.map((one) => one.chunks)]
     mesh.loading(cache.swarm.infoHash, chunks.slice(-MAX_ANNOUNCED))
   }
 }
 
-export function holds({ first, after }: ChunkSpan, chunk: ChunkIndex): boolean {
+function holds({ first, after }: ChunkSpan, chunk: ChunkIndex): boolean {
   return first <= chunk && chunk < after
 }

@@ -12,7 +12,7 @@ import { type ChunkIndex, KiB } from '../protocol/units.ts'
 import { type Demand, Demands } from './demand.ts'
 import { isBusy, type OriginAnswer } from './origin.ts'
 import { OriginRun } from './origin-run.ts'
-import { holds, OriginRuns } from './origin-runs.ts'
+import { OriginRuns } from './origin-runs.ts'
 import type { Patience } from './patience.ts'
 import type { MeshPeers } from './peers.ts'
 import {
@@ -103,7 +103,7 @@ export class Supply {
     if (slot && slot.state !== 'lost') return await this.#await(demand, chunk, slot)
     const supplier = this.#supplierFor(demand, chunk)
     // What an origin transfer comes to is not asked for twice.
-    if (supplier.kind === 'peers' && this.#free(chunk)) return this.#askPeers(demand.file, chunk, true)
+    if (supplier.kind === 'peers' && this.#origin.free(chunk)) return this.#askPeers(demand.file, chunk, true)
     if (supplier.kind !== 'wait') return await this.#fromOrigin(demand, chunk)
     this.ahead(demand)
     await this.#context.mesh.change(supplier.ms)
@@ -149,7 +149,7 @@ export class Supply {
   ahead(demand: Demand): void {
     const { file, media, begin, position, end } = demand
     const view = this.#view(demand)
-    const trial = isTrusted(view, segmentBytes(demand)) ? 0 : stretchBytes(this.#perMs)
+    const trial = isTrusted(view, segmentBytes(demand)) ? 0 : stretchBytes(this.#origin.perMs)
     const slackMs = demand.playback().slackMs
     const start = media ? Math.max(position + peersFrom(slackMs, view), begin + BRIDGE_BYTES) : position + trial
     const span = { start, end: Math.min(end, position + lookahead(media)) }
@@ -162,7 +162,7 @@ export class Supply {
   #originSpan({ file, media, begin, end }: Demand, chunk: ChunkIndex): ByteSpan {
     const { cache } = this.#context
     const start = bytesOfChunk(file, chunk).start + cache.leftover(chunk)
-    const most = Math.min(end, start + originSpan(media, this.#view(), this.#perMs, start - begin))
+    const most = Math.min(end, start + originSpan(media, this.#view(), this.#origin.perMs, start - begin))
     const wanted = chunksCovering(file, { start, end: Math.max(most, start + 1) })
     const after = Math.max(cache.freeUntil(chunk, wanted.after), chunk + 1)
     return { start, end: bytesOfChunk(file, (after - 1) as ChunkIndex).end }
@@ -256,22 +256,11 @@ export class Supply {
   #askPeersFor({ first, after }: ChunkSpan, file: ManifestFile, view: MeshView, slackMs?: number): void {
     if ((view.status?.peers ?? 0) === 0) return
     const most = peerFlight(this.#peers.perMs, slackMs)
-    const isFree = this.#free
+    const isFree = this.#origin.free
     for (let chunk: number = first; chunk < after && this.#peerBytes < most; chunk++) {
       const next = chunk as ChunkIndex
       if (peersHold(next, view) && isFree(next)) this.#askPeers(file, next)
     }
-  }
-
-  /** Bytes per millisecond that the origin has brought of late. */
-  get #perMs(): number {
-    return this.#origin.throughput.perMs ?? 0
-  }
-
-  /** Tells whether nobody has or brings a chunk, as things are now. */
-  get #free(): (chunk: ChunkIndex) => boolean {
-    const coming = this.#origin.chunks
-    return (chunk) => this.#context.cache.isFree(chunk) && !coming.some((chunks) => holds(chunks, chunk))
   }
 
   /** @param isUrgent a reader waits for it */
@@ -329,9 +318,9 @@ export class Supply {
     const own = this.#origin.runFrom(file, position)
     if (!own || this.#origin.isBusy) return
     const next = chunkAt(file, own.end)
-    const span = originSpan(media, this.#view(), this.#perMs, own.end - begin)
+    const span = originSpan(media, this.#view(), this.#origin.perMs, own.end - begin)
     const inReach = own.end < demand.end && own.end < position + span
-    if (!inReach || !this.#free(next) || this.#supplierFor(demand, next).kind !== 'origin') return
+    if (!inReach || !this.#origin.free(next) || this.#supplierFor(demand, next).kind !== 'origin') return
     // Nobody waits for this one: when it fails, the reader that gets here asks again and is told.
     this.#context.extend(this.#startRun(demand, next).catch(() => undefined))
   }
@@ -345,7 +334,7 @@ export class Supply {
     const { file, media, position, end } = demand
     const slackMs = demand.playback().slackMs
     const isDry = isUrgent(slackMs)
-    const bytes = media ? BRIDGE_BYTES / (isDry ? 2 : 1) : stretchBytes(this.#perMs)
+    const bytes = media ? BRIDGE_BYTES / (isDry ? 2 : 1) : stretchBytes(this.#origin.perMs)
     const segment = segmentBytes(demand)
     this.#origin.shorten(bytes)
     const isOver = this.#origin.isBusy || Date.now() < this.#noHelpUntil || this.#context.cache.unverifiable
@@ -356,7 +345,7 @@ export class Supply {
     const takesTheirs = media ? isShort(slackMs, view) : segment === Number.POSITIVE_INFINITY && (view.speed ?? 0) < 1
     const mine = (chunk: ChunkIndex) =>
       !media && !isTrusted(view, segment) && isFromPeers(this.#context.cache.slot(chunk))
-    const isFree = this.#free
+    const isFree = this.#origin.free
     const stretch = pickStretch({
       chunks,
       isFree,
@@ -405,7 +394,7 @@ export class Supply {
     const slackMs = demand.playback().slackMs
     const segment = segmentBytes(demand)
     const need = { chunk, media, distance, segment, slackMs, waitedMs, busy: this.#origin.isBusy, dice: Math.random() }
-    if (runsDry(need, this.#perMs)) this.#dryAt = Date.now()
+    if (runsDry(need, this.#origin.perMs)) this.#dryAt = Date.now()
     return supplierFor(need, this.#view(demand))
   }
 
@@ -413,13 +402,12 @@ export class Supply {
     const { mesh, cache } = this.#context
     const { infoHash } = cache.swarm
     const theirs = Date.now() - this.#peersAskedAt < KNOWN_FOR_MS ? this.#peers.perMs : undefined
-    const origins = this.#origin.throughput.perMs
     return {
       status: mesh.status(infoHash),
       sinceJoinMs: mesh.sinceJoinMs(infoHash),
       refused: (chunk) => mesh.wasRefused(infoHash, chunk),
       late: Date.now() - this.#lateAt < LATE_FOR_MS,
-      speed: theirs === undefined || !origins ? undefined : theirs / origins,
+      speed: theirs === undefined || !this.#origin.perMs ? undefined : theirs / this.#origin.perMs,
       perMs: theirs,
       asked: this.#peerBytes,
       filmPerMs: filmRate(demand?.file.size, demand?.playback().lengthMs),
