@@ -61,6 +61,10 @@ export function blockCountOf(length: number): number {
   return Math.ceil(length / BLOCK_SIZE)
 }
 
+export function includes({ first, after }: ChunkSpan, chunk: ChunkIndex): boolean {
+  return first <= chunk && chunk < after
+}
+
 /** The bytes that two spans share; empty when they share none. */
 export function intersect(a: ByteSpan, b: ByteSpan): ByteSpan {
   const start = Math.max(a.start, b.start)

@@ -1,4 +1,4 @@
-import { chunksCovering } from '../protocol/geometry.ts'
+import { chunksCovering, includes } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { type ChunkIndex, MiB } from '../protocol/units.ts'
 import { Bell } from './bell.ts'
@@ -94,10 +94,9 @@ export class Demands {
 
   /** Whether a reader is about to come to `chunk`, after so many bytes at most. */
   comeTo(chunk: ChunkIndex, within = SOON_BYTES): boolean {
-    return [...this.#open].some(({ file, position, end }) => {
-      const { first, after } = chunksCovering(file, { start: position, end: Math.min(end, position + within) })
-      return first <= chunk && chunk < after
-    })
+    return [...this.#open].some(({ file, position, end }) =>
+      includes(chunksCovering(file, { start: position, end: Math.min(end, position + within) }), chunk),
+    )
   }
 
   /** Whether the demand's reader is still there. */

@@ -1,4 +1,4 @@
-import { type ByteSpan, bytesOfChunk, type ChunkSpan, chunksCovering } from '../protocol/geometry.ts'
+import { type ByteSpan, bytesOfChunk, type ChunkSpan, chunksCovering, includes } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { type ChunkIndex, KiB } from '../protocol/units.ts'
 import type { Demand, Demands } from './demand.ts'
@@ -136,11 +136,7 @@ export class OriginRuns {
   }
 
   #hasMuchLeft(run: OriginRun): boolean {
-    return !run.stopped && run.end - run.position > this.#earlyBytes
-  }
-
-  get #earlyBytes(): number {
-    return ASK_EARLY_BYTES + this.perMs * this.#answerMs
+    return !run.stopped && run.end - run.position > ASK_EARLY_BYTES + this.perMs * this.#answerMs
   }
 
   /** Peers are about: what readers asked for while they were alone ends `bytes` after its start. */
@@ -169,13 +165,13 @@ export class OriginRuns {
 
   /** Resolves when the request for the chunk is answered; undefined when there is none. */
   asked(chunk: ChunkIndex): Promise<unknown> | undefined {
-    return [...this.#asking].find(({ chunks }) => holds(chunks, chunk))?.taken
+    return [...this.#asking].find(({ chunks }) => includes(chunks, chunk))?.taken
   }
 
   /** Tells whether nobody has or brings a chunk, as things are now. */
   get free(): (chunk: ChunkIndex) => boolean {
     const coming = this.#chunks
-    return (chunk) => this.#context.cache.isFree(chunk) && !coming.some((chunks) => holds(chunks, chunk))
+    return (chunk) => this.#context.cache.isFree(chunk) && !coming.some((chunks) => includes(chunks, chunk))
   }
 
   /** What is asked for or on its way. */
@@ -189,8 +185,4 @@ export class OriginRuns {
     const chunks = [...this.#chunks, ...this.#over.map((one) => one.chunks)]
     mesh.loading(cache.swarm.infoHash, chunks.slice(-MAX_ANNOUNCED))
   }
-}
-
-function holds({ first, after }: ChunkSpan, chunk: ChunkIndex): boolean {
-  return first <= chunk && chunk < after
 }

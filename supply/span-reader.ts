@@ -1,5 +1,5 @@
 import { IntegrityError } from '../protocol/errors.ts'
-import { bytesOfChunk, chunkAt, chunkLength } from '../protocol/geometry.ts'
+import { bytesOfChunk, chunkAt, chunkLength, includes } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { type ChunkIndex, MiB } from '../protocol/units.ts'
 import type { RunData, StoredRun } from '../store/chunk-store.ts'
@@ -156,7 +156,7 @@ export class SpanReader {
 
   async #runWith(chunk: ChunkIndex): Promise<StoredRun<RunData> | undefined> {
     const run = this.#run
-    if (run && run.chunks.first <= chunk && chunk < run.chunks.after) return run
+    if (run && includes(run.chunks, chunk)) return run
     const [found] = await this.#cache.readRuns({ first: chunk, after: (chunk + 1) as ChunkIndex })
     this.#run = found
     return found

@@ -3,17 +3,17 @@ import {
   bytesOfChunk,
   type ChunkSpan,
   chunkAt,
-  chunkLength,
   chunksCovering,
   chunksOfFile,
 } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
-import { type ChunkIndex, KiB } from '../protocol/units.ts'
+import type { ChunkIndex } from '../protocol/units.ts'
 import { type Demand, Demands } from './demand.ts'
 import { isBusy, type OriginAnswer } from './origin.ts'
 import { OriginRun } from './origin-run.ts'
 import { OriginRuns } from './origin-runs.ts'
 import type { Patience } from './patience.ts'
+import { isFromPeers, PeerRequests } from './peer-requests.ts'
 import type { MeshPeers } from './peers.ts'
 import {
   BRIDGE_BYTES,
@@ -25,12 +25,9 @@ import {
   isTheirs,
   isTrusted,
   isUrgent,
-  LATE_FOR_MS,
   lookahead,
   type MeshView,
-  MIN_PEER_PATIENCE_MS,
   originSpan,
-  peerFlight,
   peerPatience,
   peersFrom,
   peersHold,
@@ -41,20 +38,13 @@ import {
 } from './policy.ts'
 import type { ChunkSlot } from './slot.ts'
 import { pickStretch } from './stretch.ts'
-import { chunksOfSwarm, type SwarmCache } from './swarm-cache.ts'
-import { Throughput } from './throughput.ts'
+import type { SwarmCache } from './swarm-cache.ts'
 
 /** Requests to the origin in a row that bring nothing, after which a reader gives up. */
 const MAX_FAILURES = 3
 
 /** An origin that did not answer a request ahead of all readers is asked for no more of them for so long. */
 const NO_HELP_MS = 10_000
-
-/** How fast peers are is not told from less: the smallest of files take a round trip, too. */
-const MEASURED_BYTES = 64 * KiB
-
-/** Peers who were not asked for anything for so long may have become faster. */
-const KNOWN_FOR_MS = 10_000
 
 /** The origin cannot bring what a reader needs. */
 export class OriginFailed extends Error {
@@ -78,11 +68,7 @@ export class Supply {
   readonly demands = new Demands()
   readonly #context: SupplyContext
   readonly #origin: OriginRuns
-  readonly #peers = new Throughput(MEASURED_BYTES)
-  #peersAskedAt = Number.NEGATIVE_INFINITY
-  #peerBytes = 0
-  #isWatching = false
-  #lateAt = Number.NEGATIVE_INFINITY
+  readonly #peers: PeerRequests
   #dryAt = Number.NEGATIVE_INFINITY
   /** The chunk after what was fetched last for the crowd. */
   #next: ChunkIndex | undefined
@@ -90,7 +76,9 @@ export class Supply {
 
   constructor(context: SupplyContext) {
     this.#context = context
-    this.#origin = new OriginRuns(context, this.demands, () => this.#aheadOfAll())
+    const aheadOfAll = () => this.#aheadOfAll()
+    this.#origin = new OriginRuns(context, this.demands, aheadOfAll)
+    this.#peers = new PeerRequests(context, () => this.#view(), aheadOfAll)
   }
 
   /**
@@ -103,7 +91,7 @@ export class Supply {
     if (slot && slot.state !== 'lost') return await this.#await(demand, chunk, slot)
     const supplier = this.#supplierFor(demand, chunk)
     // What an origin transfer comes to is not asked for twice.
-    if (supplier.kind === 'peers' && this.#origin.free(chunk)) return this.#askPeers(demand.file, chunk, true)
+    if (supplier.kind === 'peers' && this.#origin.free(chunk)) return this.#peers.ask(demand.file, chunk, true)
     if (supplier.kind !== 'wait') return await this.#fromOrigin(demand, chunk)
     this.ahead(demand)
     await this.#context.mesh.change(supplier.ms)
@@ -218,95 +206,27 @@ export class Supply {
     const patience = slot.source === 'peers' ? peerPatience(demand.playback().slackMs) : this.#context.patience.origin
     const changed = await this.waitFor(slot, offset, patience)
     if (changed || slot.source !== 'peers') return
-    this.#lateAt = Date.now()
     const { file, position, end } = demand
-    this.#takeFromPeers(chunksCovering(file, { start: position, end: Math.min(end, position + BRIDGE_BYTES) }))
-  }
-
-  /** Peers are too slow: what they were asked for is free again, for the origin to bring in one go. */
-  #takeFromPeers(chunks: ChunkSpan): void {
-    const { cache, mesh } = this.#context
-    for (const [chunk, slot] of this.#theirs(chunks)) {
-      mesh.refused(cache.swarm.infoHash, chunk)
-      this.#cancel(chunk, slot)
-    }
-  }
-
-  /** What of these peers have still to bring. */
-  #theirs(chunks: ChunkSpan): [ChunkIndex, ChunkSlot][] {
-    return this.#context.cache.slots(chunks).filter(([, slot]) => isFromPeers(slot))
+    this.#peers.late(chunksCovering(file, { start: position, end: Math.min(end, position + BRIDGE_BYTES) }))
   }
 
   /** A media element has sought: what is still on its way to its old place would only be in the way. */
   sought({ file, position }: Demand): void {
     this.#origin.stopAwayFrom(file, { start: position, end: position + lookahead(true) })
-    for (const [chunk, slot] of this.#theirs(chunksOfFile(file))) {
+    this.#peers.cancel(chunksOfFile(file), (chunk) => {
       const { start, end } = bytesOfChunk(file, chunk)
       const isNear = end > position && start < position + lookahead(true)
-      if (!isNear && !this.demands.wants(file, start)) this.#cancel(chunk, slot)
-    }
-  }
-
-  #cancel(chunk: ChunkIndex, slot: ChunkSlot): void {
-    const { cache, mesh } = this.#context
-    mesh.cancelChunk(cache.swarm.infoHash, chunk)
-    cache.release(chunk, slot)
+      return !isNear && !this.demands.wants(file, start)
+    })
   }
 
   #askPeersFor({ first, after }: ChunkSpan, file: ManifestFile, view: MeshView, slackMs?: number): void {
     if ((view.status?.peers ?? 0) === 0) return
-    const most = peerFlight(this.#peers.perMs, slackMs)
     const isFree = this.#origin.free
-    for (let chunk: number = first; chunk < after && this.#peerBytes < most; chunk++) {
+    for (let chunk: number = first; chunk < after && this.#peers.hasRoom(slackMs); chunk++) {
       const next = chunk as ChunkIndex
-      if (peersHold(next, view) && isFree(next)) this.#askPeers(file, next)
+      if (peersHold(next, view) && isFree(next)) this.#peers.ask(file, next)
     }
-  }
-
-  /** @param isUrgent a reader waits for it */
-  #askPeers(file: ManifestFile, chunk: ChunkIndex, isUrgent?: boolean): void {
-    const { cache, mesh, extend } = this.#context
-    const slot = cache.claim(file, chunk)
-    const askedAt = Date.now()
-    const length = chunkLength(file, chunk)
-    this.#peerBytes += length
-    this.#peers.begin()
-    this.#peersAskedAt = Date.now()
-    const fetching = mesh.fetchChunk(cache.swarm.infoHash, chunk, isUrgent).then(async (bytes) => {
-      if (slot.state !== 'filling') return
-      if (bytes?.byteLength === length) {
-        this.#peers.add(length)
-        // Who brings a chunk sooner than any reader loses patience is late no more.
-        if (askedAt > this.#lateAt && Date.now() - askedAt < MIN_PEER_PATIENCE_MS) this.#lateAt = 0
-        slot.fill(new Uint8Array(bytes))
-        if (await cache.settle(file, chunk, slot)) return
-      }
-      mesh.refused(cache.swarm.infoHash, chunk)
-      cache.release(chunk, slot)
-    })
-    extend(
-      fetching
-        .catch(() => cache.release(chunk, slot))
-        .finally(() => {
-          this.#peers.end()
-          this.#peerBytes -= length
-          this.#aheadOfAll()
-        }),
-    )
-    if (!this.#isWatching) void this.#watchPeers()
-  }
-
-  /** What peers were asked for and none of them would send any more, nobody waits for. */
-  async #watchPeers(): Promise<void> {
-    const { cache, mesh } = this.#context
-    this.#isWatching = true
-    while (this.#peerBytes > 0) {
-      await mesh.change(LATE_FOR_MS)
-      const view = this.#view()
-      for (const [chunk, slot] of this.#theirs(chunksOfSwarm(cache.swarm)))
-        if (!peersHold(chunk, view)) this.#cancel(chunk, slot)
-    }
-    this.#isWatching = false
   }
 
   #aheadOfAll(): void {
@@ -363,7 +283,7 @@ export class Supply {
   #fetch(demand: Demand, stretch: ChunkSpan): void {
     const { file } = demand
     const { first, after } = stretch
-    this.#takeFromPeers(stretch)
+    this.#peers.takeBack(stretch)
     const start = bytesOfChunk(file, first).start + this.#context.cache.leftover(first)
     const { end } = bytesOfChunk(file, (after - 1) as ChunkIndex)
     if (first !== chunkAt(file, demand.position)) this.#next = after
@@ -380,10 +300,10 @@ export class Supply {
 
   /** Slower peers do not keep the origin waiting: half of what they were asked for, the later half, goes to it. */
   #takeBack(chunks: ChunkSpan): void {
-    const theirs = this.#theirs(chunks)
+    const theirs = this.#peers.of(chunks)
     const [first] = theirs.sort(([a], [b]) => a - b)[theirs.length >> 1] ?? []
     if (first === undefined) return
-    this.#takeFromPeers({ first, after: chunks.after })
+    this.#peers.takeBack({ first, after: chunks.after })
     this.#aheadOfAll()
   }
 
@@ -401,22 +321,17 @@ export class Supply {
   #view(demand?: Demand): MeshView {
     const { mesh, cache } = this.#context
     const { infoHash } = cache.swarm
-    const theirs = Date.now() - this.#peersAskedAt < KNOWN_FOR_MS ? this.#peers.perMs : undefined
+    const theirs = this.#peers.perMs
     return {
       status: mesh.status(infoHash),
       sinceJoinMs: mesh.sinceJoinMs(infoHash),
       refused: (chunk) => mesh.wasRefused(infoHash, chunk),
-      late: Date.now() - this.#lateAt < LATE_FOR_MS,
+      late: this.#peers.areLate,
       speed: theirs === undefined || !this.#origin.perMs ? undefined : theirs / this.#origin.perMs,
       perMs: theirs,
-      asked: this.#peerBytes,
+      asked: this.#peers.bytes,
       filmPerMs: filmRate(demand?.file.size, demand?.playback().lengthMs),
       isDry: Date.now() - this.#dryAt < DRY_FOR_MS,
     }
   }
-}
-
-/** Whether peers have still to bring it: what is here and being verified is nobody's to fetch again. */
-function isFromPeers(slot: ChunkSlot | undefined): slot is ChunkSlot {
-  return slot?.source === 'peers' && slot.state === 'filling' && slot.filled === 0
 }

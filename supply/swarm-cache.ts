@@ -8,6 +8,7 @@ import {
   chunkAt,
   chunkLength,
   chunksOfFile,
+  includes,
 } from '../protocol/geometry.ts'
 import type { ManifestFile, SwarmManifest } from '../protocol/manifest.ts'
 import { type ChunkIndex, MiB } from '../protocol/units.ts'
@@ -84,8 +85,8 @@ export class SwarmCache {
   }
 
   /** The slots of these chunks. There are few at any time. */
-  slots({ first, after }: ChunkSpan): [ChunkIndex, ChunkSlot][] {
-    return [...this.#slots].filter(([chunk]) => chunk >= first && chunk < after)
+  slots(chunks: ChunkSpan): [ChunkIndex, ChunkSlot][] {
+    return [...this.#slots].filter(([chunk]) => includes(chunks, chunk))
   }
 
   isStored(chunk: ChunkIndex): boolean {
