@@ -112,6 +112,11 @@ const LEFT_OUT = [
     applies: (node) => ts.isNewExpression(node) && /^ProtocolViolation\d*$/.test(node.expression.text),
     part: ({ arguments: reasons }) => reasons,
   },
+  // Nor what is caught by its class, inside the script, and shown to nobody.
+  {
+    applies: (node) =>
+      ts.isPropertyDeclaration(node) && /^name = "(DeadlineMissed|OriginFailed|QuotaExceeded)"/.test(node.getText()),
+  },
   {
     applies: (node) => ts.isCallExpression(node) && node.expression.name?.text === '_debug',
     part: ({ arguments: words }) => words,
