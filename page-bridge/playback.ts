@@ -30,9 +30,25 @@ export function reportPlayback(report: (url: string, slackMs: number, lengthMs: 
   for (const turn of TURNS) addEventListener(turn, onTurn, { capture: true, passive: true })
 }
 
-/** Milliseconds that the element can play at its rate before it runs dry. */
-export function slackOf(media: HTMLMediaElement): number {
+type Media = Pick<
+  HTMLMediaElement,
+  'HAVE_FUTURE_DATA' | 'readyState' | 'paused' | 'seeking' | 'currentTime' | 'duration' | 'playbackRate' | 'buffered'
+>
+
+/** An element that stands still with less than this to play lacks bytes, whatever it says that it has. */
+const ENOUGH_MS = 1_000
+
+/**
+ * Milliseconds that the element can play at its rate before it runs dry. What is buffered is told by the bytes, as if each
+ * second of a film took the same: Chromium stands still where it says that half a second or more is left.
+ */
+export function slackOf(media: Media): number {
   if (media.paused && !media.seeking) return Number.POSITIVE_INFINITY
+  const ms = bufferedMs(media)
+  return media.readyState < media.HAVE_FUTURE_DATA && ms < ENOUGH_MS ? 0 : ms
+}
+
+function bufferedMs(media: Media): number {
   const { buffered, currentTime } = media
   for (let i = 0; i < buffered.length; i++) {
     const end = buffered.end(i)
@@ -44,6 +60,6 @@ export function slackOf(media: HTMLMediaElement): number {
   return 0
 }
 
-function speedOf({ playbackRate }: HTMLMediaElement): number {
+function speedOf({ playbackRate }: Pick<Media, 'playbackRate'>): number {
   return Math.max(Math.abs(playbackRate), 0.1)
 }
