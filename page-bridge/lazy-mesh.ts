@@ -3,6 +3,7 @@ import type { ChunkRequest, MeshEvent, MeshHost, SwarmTicket } from '../protocol
 import { DOWN, JOINING, type SwarmStatus } from '../protocol/delivery.ts'
 import type { ChunkSpan } from '../protocol/geometry.ts'
 import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
+import { firstFrames } from './first-frames.ts'
 
 /** What `tributary-mesh.js` exports. */
 export interface MeshModule {
@@ -38,6 +39,9 @@ export interface LazyMeshOptions {
 
 /** A first join waits this long for the mesh script; then it goes on in the background. */
 const LOAD_MS = 1_000
+
+/** To start takes a page a quarter of a second on a busy machine: a film that is about to begin goes first, if it does so soon. */
+const FIRST_FRAMES_MS = 1_000
 
 /**
  * The MeshHost that a page offers. The mesh itself is loaded when the worker first joins a swarm, so that pages
@@ -137,6 +141,7 @@ export class LazyMesh implements MeshHost {
 
   async #start(): Promise<Mesh> {
     const { load, isSharing, uploadLimit, onUpload } = this.#options
+    await firstFrames(document.querySelectorAll<HTMLMediaElement>('video, audio'), FIRST_FRAMES_MS)
     const { createMesh } = await load()
     return createMesh({
       sharing: isSharing(),
