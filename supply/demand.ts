@@ -1,4 +1,4 @@
-import { chunksCovering, includes } from '../protocol/geometry.ts'
+import { type ChunkSpan, chunksCovering, includes } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import { type ChunkIndex, MiB } from '../protocol/units.ts'
 import { Bell } from './bell.ts'
@@ -94,9 +94,7 @@ export class Demands {
 
   /** Whether a reader is about to come to `chunk`, after so many bytes at most. */
   comeTo(chunk: ChunkIndex, within = SOON_BYTES): boolean {
-    return [...this.#open].some(({ file, position, end }) =>
-      includes(chunksCovering(file, { start: position, end: Math.min(end, position + within) }), chunk),
-    )
+    return [...this.#open].some((demand) => includes(chunksAhead(demand, within), chunk))
   }
 
   /** Whether the demand's reader is still there. */
@@ -113,4 +111,9 @@ export class Demands {
   async change(ms: number): Promise<void> {
     await this.#bell.next(ms)
   }
+}
+
+/** Chunks that a reader comes to within so many bytes. */
+export function chunksAhead({ file, position, end }: Demand, bytes: number): ChunkSpan {
+  return chunksCovering(file, { start: position, end: Math.min(end, position + bytes) })
 }

@@ -52,6 +52,11 @@ export async function askOrigin({ url, file, span, credentials, patience }: Orig
   return { kind: 'bytes', response, span: got.span, head: headOf(response) }
 }
 
+/** The origin cannot bring what a reader needs. */
+export class OriginFailed extends Error {
+  override readonly name = 'OriginFailed'
+}
+
 /** Whether the origin would rather be asked later. A download in one request would never have been told so. */
 export function isBusy({ status }: Response): boolean {
   return status === 429 || status >= 500

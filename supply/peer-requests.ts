@@ -25,7 +25,7 @@ export class PeerRequests {
   #lateAt = Number.NEGATIVE_INFINITY
   #isWatching = false
 
-  /** @param ended called when one of them is over */
+  /** @param ended called when some of them are over */
   constructor(context: SupplyContext, view: () => MeshView, ended: () => void) {
     this.#context = context
     this.#view = view
@@ -80,15 +80,10 @@ export class PeerRequests {
     return this.bytes < peerFlight(this.#throughput.perMs, slackMs)
   }
 
-  /** What of these they have still to bring. */
-  of(chunks: ChunkSpan): [ChunkIndex, ChunkSlot][] {
-    return this.#context.cache.slots(chunks).filter(([, slot]) => isFromPeers(slot))
-  }
-
   /** Those of these chunks that pass the test are not wanted of them any more, and free again. */
   cancel(chunks: ChunkSpan, test: (chunk: ChunkIndex) => boolean): void {
     const { cache, mesh } = this.#context
-    for (const [chunk, slot] of this.of(chunks)) {
+    for (const [chunk, slot] of this.#of(chunks)) {
       if (!test(chunk)) continue
       mesh.cancelChunk(cache.swarm.infoHash, chunk)
       cache.release(chunk, slot)
@@ -104,10 +99,24 @@ export class PeerRequests {
     })
   }
 
+  /** Slower peers do not keep the origin waiting: half of what they were asked for of these, the later half, goes to it. */
+  takeHalf(chunks: ChunkSpan): void {
+    const theirs = this.#of(chunks)
+    const [first] = theirs.sort(([a], [b]) => a - b)[theirs.length >> 1] ?? []
+    if (first === undefined) return
+    this.takeBack({ first, after: chunks.after })
+    this.#ended()
+  }
+
   /** A reader has waited in vain for the first of these. */
   late(chunks: ChunkSpan): void {
     this.#lateAt = Date.now()
     this.takeBack(chunks)
+  }
+
+  /** What of these they have still to bring. */
+  #of(chunks: ChunkSpan): [ChunkIndex, ChunkSlot][] {
+    return this.#context.cache.slots(chunks).filter(([, slot]) => isFromPeers(slot))
   }
 
   /** What none of them would send any more, nobody waits for. */

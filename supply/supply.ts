@@ -8,23 +8,20 @@ import {
 } from '../protocol/geometry.ts'
 import type { ManifestFile } from '../protocol/manifest.ts'
 import type { ChunkIndex } from '../protocol/units.ts'
-import { type Demand, Demands } from './demand.ts'
-import { isBusy, type OriginAnswer } from './origin.ts'
+import { CrowdShare } from './crowd-share.ts'
+import { chunksAhead, type Demand, Demands } from './demand.ts'
+import { isBusy, type OriginAnswer, OriginFailed } from './origin.ts'
 import { OriginRun } from './origin-run.ts'
 import { OriginRuns } from './origin-runs.ts'
 import type { Patience } from './patience.ts'
-import { isFromPeers, PeerRequests } from './peer-requests.ts'
+import { PeerRequests } from './peer-requests.ts'
 import type { MeshPeers } from './peers.ts'
 import {
   BRIDGE_BYTES,
   DRY_FOR_MS,
   filmRate,
-  helpsWhilePlaying,
   isCrowd,
-  isShort,
-  isTheirs,
   isTrusted,
-  isUrgent,
   lookahead,
   type MeshView,
   originSpan,
@@ -37,19 +34,10 @@ import {
   supplierFor,
 } from './policy.ts'
 import type { ChunkSlot } from './slot.ts'
-import { pickStretch } from './stretch.ts'
 import type { SwarmCache } from './swarm-cache.ts'
 
 /** Requests to the origin in a row that bring nothing, after which a reader gives up. */
 const MAX_FAILURES = 3
-
-/** An origin that did not answer a request ahead of all readers is asked for no more of them for so long. */
-const NO_HELP_MS = 10_000
-
-/** The origin cannot bring what a reader needs. */
-export class OriginFailed extends Error {
-  override readonly name = 'OriginFailed'
-}
 
 export interface SupplyContext {
   readonly cache: SwarmCache
@@ -69,16 +57,15 @@ export class Supply {
   readonly #context: SupplyContext
   readonly #origin: OriginRuns
   readonly #peers: PeerRequests
+  readonly #crowd: CrowdShare
   #dryAt = Number.NEGATIVE_INFINITY
-  /** The chunk after what was fetched last for the crowd. */
-  #next: ChunkIndex | undefined
-  #noHelpUntil = 0
 
   constructor(context: SupplyContext) {
     this.#context = context
     const aheadOfAll = () => this.#aheadOfAll()
     this.#origin = new OriginRuns(context, this.demands, aheadOfAll)
     this.#peers = new PeerRequests(context, () => this.#view(), aheadOfAll)
+    this.#crowd = new CrowdShare(context, this.#origin, this.#peers)
   }
 
   /**
@@ -142,7 +129,7 @@ export class Supply {
     const start = media ? Math.max(position + peersFrom(slackMs, view), begin + BRIDGE_BYTES) : position + trial
     const span = { start, end: Math.min(end, position + lookahead(media)) }
     if (span.start < span.end) this.#askPeersFor(chunksCovering(file, span), file, view, slackMs)
-    if (isCrowd(view, media)) this.#help(demand, view)
+    if (isCrowd(view, media)) this.#crowd.fetch(demand, view)
     else this.#askOriginEarly(demand)
   }
 
@@ -206,8 +193,7 @@ export class Supply {
     const patience = slot.source === 'peers' ? peerPatience(demand.playback().slackMs) : this.#context.patience.origin
     const changed = await this.waitFor(slot, offset, patience)
     if (changed || slot.source !== 'peers') return
-    const { file, position, end } = demand
-    this.#peers.late(chunksCovering(file, { start: position, end: Math.min(end, position + BRIDGE_BYTES) }))
+    this.#peers.late(chunksAhead(demand, BRIDGE_BYTES))
   }
 
   /** A media element has sought: what is still on its way to its old place would only be in the way. */
@@ -243,68 +229,6 @@ export class Supply {
     if (!inReach || !this.#origin.free(next) || this.#supplierFor(demand, next).kind !== 'origin') return
     // Nobody waits for this one: when it fails, the reader that gets here asks again and is told.
     this.#context.extend(this.#startRun(demand, next).catch(() => undefined))
-  }
-
-  /**
-   * One of a crowd keeps the origin at work on what none of them has, in the reader's reach but not in its order. A
-   * download goes on with what peers have as well, until they prove to be the faster source, and so does a media element that
-   * is short while they do not feed it. Who runs dry helps with what all of them need next.
-   */
-  #help(demand: Demand, view: MeshView): void {
-    const { file, media, position, end } = demand
-    const slackMs = demand.playback().slackMs
-    const isDry = isUrgent(slackMs)
-    const bytes = media ? BRIDGE_BYTES / (isDry ? 2 : 1) : stretchBytes(this.#origin.perMs)
-    const segment = segmentBytes(demand)
-    this.#origin.shorten(bytes)
-    const isOver = this.#origin.isBusy || Date.now() < this.#noHelpUntil || this.#context.cache.unverifiable
-    if (isOver || (media && !helpsWhilePlaying(slackMs, view))) return
-    const peers = (view.status?.peers ?? 0) + (view.status?.expected ?? 0)
-    const reach = isDry ? (peers + 1) * bytes : lookahead(media)
-    const chunks = chunksCovering(file, { start: position, end: Math.min(end, position + reach) })
-    const takesTheirs = media ? isShort(slackMs, view) : segment === Number.POSITIVE_INFINITY && (view.speed ?? 0) < 1
-    const mine = (chunk: ChunkIndex) =>
-      !media && !isTrusted(view, segment) && isFromPeers(this.#context.cache.slot(chunk))
-    const isFree = this.#origin.free
-    const stretch = pickStretch({
-      chunks,
-      isFree,
-      isTheirs: (chunk) => (media && takesTheirs) || isTheirs(chunk, view),
-      most: Math.ceil(bytes / file.chunkSize),
-      next: this.#next,
-      peers,
-      random: Math.random,
-      isSpare: (chunk) => takesTheirs && (isFree(chunk) || mine(chunk)),
-    })
-    if (stretch) this.#fetch(demand, stretch)
-    else if (takesTheirs && !media) this.#takeBack(chunks)
-  }
-
-  #fetch(demand: Demand, stretch: ChunkSpan): void {
-    const { file } = demand
-    const { first, after } = stretch
-    this.#peers.takeBack(stretch)
-    const start = bytesOfChunk(file, first).start + this.#context.cache.leftover(first)
-    const { end } = bytesOfChunk(file, (after - 1) as ChunkIndex)
-    if (first !== chunkAt(file, demand.position)) this.#next = after
-    const fetching = this.#origin.ask(demand, { start, end }, (answer, asked) => {
-      if (answer.kind !== 'bytes' || answer.span.start !== asked.start) throw new OriginFailed()
-      return this.#origin.adopt(file, answer, asked.end, false)
-    })
-    this.#context.extend(
-      fetching.catch(() => {
-        this.#noHelpUntil = Date.now() + NO_HELP_MS
-      }),
-    )
-  }
-
-  /** Slower peers do not keep the origin waiting: half of what they were asked for, the later half, goes to it. */
-  #takeBack(chunks: ChunkSpan): void {
-    const theirs = this.#peers.of(chunks)
-    const [first] = theirs.sort(([a], [b]) => a - b)[theirs.length >> 1] ?? []
-    if (first === undefined) return
-    this.#peers.takeBack({ first, after: chunks.after })
-    this.#aheadOfAll()
   }
 
   #supplierFor(demand: Demand, chunk: ChunkIndex) {
