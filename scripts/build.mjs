@@ -6,7 +6,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { leanSimplePeer } from '../page-bridge/stand-ins/esbuild.mjs'
-import { internalNames, shrink } from './shrink.mjs'
+import { checkRules, internalNames, shrink } from './shrink.mjs'
 
 const common = {
   bundle: true,
@@ -80,6 +80,7 @@ try {
   const bundled = bundles.filter(({ entryPoints: [entry] }) => existsSync(entry)).map(writeBundle)
   const declared = process.argv.includes('--no-types') ? [] : declarations
   await Promise.all([...bundled, ...declared.filter(({ entry }) => existsSync(entry)).map(writeDeclarations)])
+  checkRules()
   await putInPlace()
 } finally {
   await rm(aside, { recursive: true, force: true })

@@ -115,7 +115,8 @@ const LEFT_OUT = [
   // Nor what is caught by its class, inside the script, and shown to nobody.
   {
     applies: (node) =>
-      ts.isPropertyDeclaration(node) && /^name = "(DeadlineMissed|OriginFailed|QuotaExceeded)"/.test(node.getText()),
+      ts.isPropertyDeclaration(node) &&
+      /^name = "(DeadlineMissed|IntegrityError|OriginFailed|QuotaExceeded)"/.test(node.getText()),
   },
   {
     applies: (node) => ts.isCallExpression(node) && node.expression.name?.text === '_debug',
@@ -223,17 +224,36 @@ const LEFT_OUT = [
   },
 ]
 
+/** Rules that found something in a script, and names of UNUSED that were in one. */
+const applied = new Set()
+
 function withoutUnused(code) {
   const source = ts.createSourceFile('script.js', code, ts.ScriptTarget.ES2022, true)
   const cuts = []
   visit(source, (node) => {
+    if (ts.isIdentifier(node)) applied.add(node.text)
     const rule = LEFT_OUT.find(({ applies }) => applies(node))
     if (!rule) return
+    applied.add(rule)
     const { pos, end } = rule.part?.(node) ?? node
     if (pos >= (cuts.at(-1)?.end ?? 0)) cuts.push({ pos, end, by: rule.by ?? '' })
   })
   return cuts.reverse().reduce((text, { pos, end, by }) => `${text.slice(0, pos)} ${by}${text.slice(end)}`, code)
 }
+
+/**
+ * To be called once all scripts are shrunk.
+ * @throws when something that was to be left out was in none of them: its package, or our own code, has changed
+ */
+export function checkRules() {
+  const idle = [
+    ...LEFT_OUT.filter((rule) => !applied.has(rule)).map(({ applies }) => `the rule of LEFT_OUT for ${applies}`),
+    ...UNUSED.filter((name) => !applied.has(name)).map((name) => `${name} of UNUSED`),
+  ]
+  if (idle.length > 0)
+    throw new Error(`scripts/shrink.mjs: nothing to leave out any more, mend or remove:\n${idle.join('\n')}`)
+}
+
 /** Whether a method is a trap of a proxy. */
 function isTrap({ parent: { parent: user } }) {
   return (ts.isNewExpression(user) && user.expression.text === 'Proxy') || /^idbProxyTraps/.test(user.name?.text)
