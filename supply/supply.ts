@@ -150,7 +150,7 @@ export class Supply {
       if (!this.demands.has(demand)) return
       const before = cache.leftover(chunk)
       const run = await this.#startRun(demand, chunk)
-      if (run) await this.#firstBytes(run)
+      if (run) await this.#firstBytes(run, chunk)
       const isHere = !cache.isFree(chunk) || cache.leftover(chunk) > before
       // A run that brings something and is not here yet is no failure.
       if (isHere || cache.slot(chunk)?.mismatched || this.#origin.runTo(demand, chunk)) return
@@ -174,10 +174,11 @@ export class Supply {
     throw new OriginFailed(demand.file.path)
   }
 
-  /** Waits until the run has brought something or is over. */
-  async #firstBytes(run: OriginRun): Promise<void> {
+  /** Waits until the run has brought something or is over, or the chunk is here: it may have come by now, all of it. */
+  async #firstBytes(run: OriginRun, chunk: ChunkIndex): Promise<void> {
+    const { cache, patience } = this.#context
     const before = run.position
-    while (!run.stopped && run.position === before) await run.progress(this.#context.patience.origin)
+    while (!run.stopped && run.position === before && cache.isFree(chunk)) await run.progress(patience.origin)
   }
 
   /** Waits until a slot has readable bytes beyond `offset`, or for `ms`; a paused transfer goes on for it. */
