@@ -105,6 +105,19 @@ test('a script reads what is long and cached at its own pace, and sees all that 
   assert.equal(await cacheControl('b.mp4', { destination: 'video', headers: { range: 'bytes=0-' } }), 'max-age=60')
 })
 
+test('so does it what comes in and is too long for the cache of a browser', async (t) => {
+  const longest = { bytes: new Uint8Array(64 * 1024 * KiB + 1), chunkSize: 4096 * KiB }
+  const site = await WorkerSite.open(t, { files: { 'a.bin': longest } })
+  const cacheControl = async (init: Parameters<typeof site.respond>[1]) => {
+    const response = await site.respond('a.bin', init)
+    await response.body?.cancel()
+    return response.headers.get('cache-control')
+  }
+  assert.equal(await cacheControl({}), 'no-store')
+  assert.equal(await cacheControl({ headers: { range: 'bytes=1-' } }), null, 'shorter')
+  assert.equal(await cacheControl({ destination: 'document' }), null, 'a download')
+})
+
 test('a download gets its name by RFC 8187, and our parameter stays here', async (t) => {
   const site = await WorkerSite.open(t, { files: FILES })
   const response = await site.respond(`a.bin?tributary-download=${encodeURIComponent('Flüsse "1".bin')}`)

@@ -35,6 +35,9 @@ const MAX_APART_BYTES = 32 * MiB
 /** A cached answer that is no longer than this may be in the browser's memory before its reader asks for it. */
 const MAX_READ_AHEAD_BYTES = 4 * MiB
 
+/** Nobody fetches more than this, and reads none of it, only to have it in the cache: the browser's own takes less. */
+const MAX_WARMING_BYTES = 64 * MiB
+
 /** What an answer needs of the worker. */
 export interface AnswerContext {
   /** The browser's own name for itself. */
@@ -140,19 +143,19 @@ async function answerSpan(
   if (!blob) return await answerAsItComes(asked, context, demand, span, part)
   context.served(cache.delivered(file, span))
   if (demand.media) supply.ahead({ ...demand, position: span.end })
-  const response = madeOf(blob, asked, headFor(asked, context), part)
-  if (asked.request.destination === '' && blob.size > MAX_READ_AHEAD_BYTES) stayAtReadersPace(response.headers)
-  return response
+  return atReadersPace(asked, madeOf(blob, asked, headFor(asked, context), part), blob.size > MAX_READ_AHEAD_BYTES)
 }
 
 /**
  * Chromium takes what a script fetches into memory before the script reads it, many MiB of it, and leaves it to the garbage
  * collector, unless it is not to be stored (docs/decisions/011).
  */
-function stayAtReadersPace(headers: Headers): void {
-  const own = headers.get('cache-control')
-  // In one value: of several, a page gets the first alone.
-  headers.set('cache-control', own ? `${own}, no-store` : 'no-store')
+function atReadersPace({ request }: Asked, response: Response, isLong: boolean): Response {
+  const own = response.headers.get('cache-control')
+  if (isLong && request.destination === '')
+    // In one value: of several, a page gets the first alone.
+    response.headers.set('cache-control', own ? `${own}, no-store` : 'no-store')
+  return response
 }
 
 function headFor({ file }: Asked, context: AnswerContext): FileHead {
@@ -214,7 +217,7 @@ async function answerAsItComes(
       over()
     },
   })
-  return madeOf(body, asked, head, part)
+  return atReadersPace(asked, madeOf(body, asked, head, part), span.end - span.start > MAX_WARMING_BYTES)
 }
 
 /** The file turned out to be another version, and the reader has had nothing but that version: the origin goes on alone. */
