@@ -61,6 +61,7 @@ export function blockCountOf(length: number): number {
   return Math.ceil(length / BLOCK_SIZE)
 }
 
+/** Whether the chunk is one of these. */
 export function includes({ first, after }: ChunkSpan, chunk: ChunkIndex): boolean {
   return first <= chunk && chunk < after
 }
