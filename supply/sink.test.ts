@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { QuotaExceeded } from '../protocol/errors.ts'
-import type { ChunkIndex, InfoHash } from '../protocol/units.ts'
+import { type ChunkIndex, type InfoHash, MiB } from '../protocol/units.ts'
 import type { RunStore } from '../store/chunk-store.ts'
 import { openMemoryStore } from '../store/memory.ts'
 import { ChunkSink, type SinkEvents } from './sink.ts'
@@ -117,8 +117,51 @@ test('a store that hangs holds a bounded number of bytes', () => {
   const told = new Told()
   const sink = new ChunkSink(store, told)
   for (let chunk = 0; chunk < 2_000; chunk++) add(sink, chunk)
-  assert.ok(sink.pendingBytes <= 24 * 1024 * 1024)
+  assert.ok(sink.pendingBytes <= 16 * MiB)
   assert.equal(told.chunksShed.length, 2_000 - sink.pendingBytes / CHUNK)
+})
+
+/** A store whose writes take one second each of a clock that a test moves. */
+function slowStore(t: TestContext): { readonly sink: ChunkSink; readonly sizes: number[] } {
+  t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1e12 })
+  const store = openMemoryStore()
+  const sizes: number[] = []
+  store.write = async (_swarm, _first, chunks) => {
+    sizes.push(chunks.reduce((sum, { length }) => sum + length, 0) / MiB)
+    await new Promise<void>((resolve) => setTimeout(resolve, 1_000))
+  }
+  return { sink: new ChunkSink(store, new Told()), sizes }
+}
+
+function addLarge(sink: ChunkSink, ...chunks: number[]): void {
+  for (const chunk of chunks) sink.add({ swarm, chunk: at(chunk), bytes: new Uint8Array(2 * MiB), chunkSize: 2 * MiB })
+}
+
+async function pass(t: TestContext, ms: number): Promise<void> {
+  t.mock.timers.tick(ms)
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('storing that cannot keep up takes half of the time, in longer runs', async (t) => {
+  const { sink, sizes } = slowStore(t)
+  addLarge(sink, 0, 1, 2, 3, 4, 5, 6, 7)
+  await pass(t, 0)
+  assert.deepEqual(sizes, [8])
+  await pass(t, 1_000)
+  assert.deepEqual(sizes, [8], 'it rests as long as it took')
+  await pass(t, 999)
+  assert.deepEqual(sizes, [8])
+  await pass(t, 1)
+  assert.deepEqual(sizes, [8, 8])
+})
+
+test('storing that keeps up does not rest', async (t) => {
+  const { sink, sizes } = slowStore(t)
+  addLarge(sink, 0, 1)
+  await pass(t, 0)
+  addLarge(sink, 2, 3, 4)
+  await pass(t, 1_000)
+  assert.deepEqual(sizes, [4, 6])
 })
 
 test('a swarm that could make room for itself alone is not given up', async () => {

@@ -6,11 +6,20 @@ import { MAX_RUN_CHUNKS, type RunStore } from '../store/chunk-store.ts'
 /** A run of this size is written at once: larger records are read faster, but then more waits in memory. */
 const RUN_BYTES = 4 * MiB
 
+/** A run of what has gathered while another was written is no larger. */
+const MAX_RUN_BYTES = 8 * MiB
+
 /** A shorter run is written after this long, so that a slow transfer is shared while it goes on. */
 const LINGER_MS = 250
 
 /** Verified chunks that wait to be written. Beyond it chunks pass by unstored: storing never slows the reader. */
-const MAX_PENDING_BYTES = 24 * MiB
+const MAX_PENDING_BYTES = 16 * MiB
+
+/** With so much left waiting storing cannot keep up, and takes every other moment: the reader needs the processor, too. */
+const BEHIND_BYTES = 8 * MiB
+
+/** Storing rests no longer at a time, however slow the disk was. */
+const MAX_REST_MS = 1_000
 
 /** After a write failed, or found no room and none could be made, nothing is stored for this long. */
 const FULL_PAUSE_MS = 60_000
@@ -74,7 +83,10 @@ export class ChunkSink {
     while (this.#pending.length > 0) {
       if (this.#pendingBytes < RUN_BYTES) await this.#linger()
       const run = this.#takeRun()
+      const startMs = Date.now()
       if (run[0]) await this.#write(run[0], run)
+      const restMs = Math.min(MAX_REST_MS, Date.now() - startMs)
+      if (this.#pendingBytes >= BEHIND_BYTES) await new Promise((resolve) => setTimeout(resolve, restMs))
     }
     this.#writing = undefined
   }
@@ -99,7 +111,7 @@ export class ChunkSink {
     for (const next of sorted) {
       const last = run.at(-1)
       const follows = last?.chunk === next.chunk - 1 && last.bytes.length === last.chunkSize
-      const fits = bytes + next.bytes.length <= RUN_BYTES && run.length < MAX_RUN_CHUNKS
+      const fits = bytes + next.bytes.length <= MAX_RUN_BYTES && run.length < MAX_RUN_CHUNKS
       if (!(follows && fits)) {
         if (run.includes(oldest)) break
         run.length = 0

@@ -56,6 +56,15 @@ export function answerText(response: ServerResponse, status: number, text: strin
   response.writeHead(status).end(response.req.method === 'HEAD' ? undefined : body)
 }
 
+/**
+ * Clients keep files and ask whether they are current. Who wants no cache at all, as our worker does, is taken at its word:
+ * a browser copies bytes once less that it need not keep (docs/decisions/011). A proxy keeps what it has asked for all others.
+ */
+function cachingFor({ headers }: IncomingMessage): string {
+  const isDirect = headers.via === undefined && headers['x-forwarded-for'] === undefined
+  return isDirect && /\bno-(cache|store)\b/i.test(String(headers['cache-control'])) ? 'no-store' : 'no-cache'
+}
+
 /** Answers with a file: conditions, one range or the whole, by RFC 9110. */
 export async function answerFile(exchange: Exchange, file: FileToSend): Promise<void> {
   const { request, response, egress, onWritten } = exchange
@@ -65,7 +74,7 @@ export async function answerFile(exchange: Exchange, file: FileToSend): Promise<
   response.setHeader('Content-Type', mediaTypeOf(file.path))
   response.setHeader('ETag', file.etag)
   response.setHeader('Last-Modified', lastModified)
-  response.setHeader('Cache-Control', 'no-cache')
+  response.setHeader('Cache-Control', cachingFor(request))
   const range = answerRange(request.headers.range ?? null, size)
   if (!rangeApplies(request, { etag: file.etag, lastModified, size })) delete request.headers.range
   // `send` refuses a suffix that is longer than the file; RFC 9110 section 14.1.2 wants the whole of it.

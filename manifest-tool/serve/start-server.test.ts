@@ -114,6 +114,19 @@ test('conditions, HEAD and what is not allowed', async (t) => {
   assert.equal((await ask(server, '/empty.bin')).headers['content-length'], '0')
 })
 
+test('who wants no cache is told to keep nothing, unless a proxy asks for all others', async (t) => {
+  const server = await serve(t, { dir: await makeSite(t) })
+  for (const [headers, expected] of [
+    [{}, 'no-cache'],
+    [{ 'Cache-Control': 'max-age=0' }, 'no-cache'],
+    [{ 'Cache-Control': 'no-cache' }, 'no-store'],
+    [{ 'Cache-Control': 'no-cache', Range: 'bytes=0-9' }, 'no-store'],
+    [{ 'Cache-Control': 'no-cache', Via: '1.1 cache' }, 'no-cache'],
+    [{ 'Cache-Control': 'no-cache', 'X-Forwarded-For': '192.0.2.1' }, 'no-cache'],
+  ] as const)
+    assert.equal((await ask(server, '/videos/a.mp4', { headers })).headers['cache-control'], expected)
+})
+
 test('the tag changes whenever the file does, even within the same size', async (t) => {
   const dir = await makeFolder(t, { 'a.bin': 'one' })
   const server = await serve(t, { dir })
